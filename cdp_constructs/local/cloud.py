@@ -288,9 +288,11 @@ class LocalCloud:
             self._administration, service, region, error=error, status=status, operation=operation
         )
 
-    def inject_delay(self, service: str, region: str, seconds: float) -> AbstractContextManager[None]:
+    def inject_delay(
+        self, service: str, region: str, seconds: float, *, caller_region: str | None = None
+    ) -> AbstractContextManager[None]:
         """Make one service of one Region answer later inside a `with` block; see `clients.faults.inject_delay`."""
-        return faults.inject_delay(self._administration, service, region, seconds)
+        return faults.inject_delay(self._administration, service, region, seconds, caller_region=caller_region)
 
     def deliver_twice(self, function: str, region: str) -> AbstractContextManager[None]:
         """Deliver each asynchronous invocation of a function twice inside a `with` block, as Lambda rarely does."""

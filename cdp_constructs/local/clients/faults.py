@@ -55,7 +55,9 @@ def inject_fault(
 
 
 @contextmanager
-def inject_delay(administration: Administration, service: str, region: str, seconds: float) -> Iterator[None]:
+def inject_delay(
+    administration: Administration, service: str, region: str, seconds: float, *, caller_region: str | None = None
+) -> Iterator[None]:
     """Answer requests to one service of one Region later inside the block; nothing fails but the client's patience.
 
     Args:
@@ -63,13 +65,14 @@ def inject_delay(administration: Administration, service: str, region: str, seco
         service: The service as boto3 names it, for example `dynamodb`; not version 2 of SES.
         region: The Region that is slow.
         seconds: How much later.
+        caller_region: Only requests of functions and containers of this Region, as over a distance; default: all.
 
     Raises:
         botocore.exceptions.UnknownServiceError: there is no such service.
         httpx.HTTPStatusError: the endpoint is not an embedded cloud of this library.
     """
     scope = botocore.session.get_session().get_service_model(service).signing_name
-    delay = {"service": scope, "region": region}
+    delay = {"service": scope, "region": region, "caller_region": caller_region}
     administration.request("POST", "/_cdp/delays", json={**delay, "seconds": seconds})
     try:
         yield
@@ -116,8 +119,9 @@ def hold_deployments(administration: Administration) -> Iterator[None]:
 def cut_off(administration: Administration, region: str) -> Iterator[None]:
     """Isolate a Region from the outside, replication included, as a network partition does.
 
-    Inside the block requests from outside are answered 503 and open connections are closed; functions of the Region
-    still reach its services, and so does the root user, for inspection. After the block, replication catches up.
+    Inside the block requests from outside are answered 503 and open connections are closed; functions and containers
+    of the Region still reach its services, and so does the root user, for inspection. After the block, replication
+    catches up.
 
     Args:
         administration: Administration of the embedded cloud.

@@ -5,7 +5,8 @@
 - `DELETE /_cdp/faults` with the same `service`, `region` and `operation` ends that fault, without them every fault.
 - `GET /_cdp/faults` lists them.
 - `POST /_cdp/delays` takes `service`, `region` and `seconds`: requests are answered that much later, and nothing fails.
-  `DELETE` with the same `service` and `region` ends it.
+  With `caller_region` these are requests of functions and containers of that Region only. `DELETE` with the same
+  `service`, `region` and `caller_region` ends it.
 
 Faults apply after routing and before authorisation, to functions and to other clients.
 """
@@ -17,6 +18,7 @@ from typing import Any
 
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.admin import route
+from cdp_constructs.local.kit.callers import region_of_caller
 from cdp_constructs.local.kit.faults import DELAYS, FAULTS, Fault, fault_of
 from cdp_constructs.local.kit.patch import patch
 from cdp_constructs.local.kit.refusals import refused
@@ -68,20 +70,22 @@ def _list(_request: Mapping[str, Any]) -> Mapping[str, Any]:
 
 @route("POST", "delays")
 def _delay(request: Mapping[str, Any]) -> Mapping[str, Any]:
-    DELAYS[request["service"], request["region"]] = float(request["seconds"])
+    DELAYS[request["service"], request["region"], request.get("caller_region")] = float(request["seconds"])
     return {}
 
 
 @route("DELETE", "delays")
 def _hurry(request: Mapping[str, Any]) -> Mapping[str, Any]:
-    DELAYS.pop((request["service"], request["region"]), None)
+    DELAYS.pop((request["service"], request["region"], request.get("caller_region")), None)
     return {}
 
 
 async def _wait(method: str, path: str, headers: Any, body: bytes, query: Any) -> None:
     """Let a request wait for the delay of its service."""
     service, region, _ = _routed(method, path, headers, body, query)
-    await asyncio.sleep(DELAYS.get((_SIGNED_AS.get(service, service), region), 0))
+    signed = _SIGNED_AS.get(service, service)
+    callers = {None, region_of_caller(headers, query)}
+    await asyncio.sleep(sum(DELAYS.get((signed, region, caller), 0) for caller in callers))
 
 
 def _routed(method: str, path: str, headers: Any, body: bytes, query: Any) -> tuple[str, str, Any]:

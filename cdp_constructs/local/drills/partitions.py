@@ -1,10 +1,10 @@
 """Isolates a Region, as a network partition does, for drills of losing a Region.
 
 `POST /_cdp/partitions/cut?region=us-west-2` starts a partition, `POST /_cdp/partitions/heal?region=us-west-2` ends it,
-`GET /_cdp/partitions` lists the isolated Regions. Functions inside the Region still reach its services. Requests from
-outside are answered 503 and connections are closed, also for functions of other Regions. Only the root user of the
-account gets through, so that a drill can inspect the Region. Replication of global tables is suspended separately
-(`replication/suspend`).
+`GET /_cdp/partitions` lists the isolated Regions. Functions and containers inside the Region still reach its services.
+Requests from outside are answered 503 and connections are closed, also for functions of other Regions. Only the root
+user of the account gets through, so that a drill can inspect the Region. Replication of global tables is suspended
+separately (`replication/suspend`).
 """
 
 import asyncio
@@ -16,6 +16,7 @@ from typing import Any
 
 from cdp_constructs.local.kit import admin, ministack
 from cdp_constructs.local.kit.admin import route
+from cdp_constructs.local.kit.callers import region_of_caller, remember_caller
 from cdp_constructs.local.kit.isolation import ISOLATED
 from cdp_constructs.local.kit.patch import patch
 from cdp_constructs.local.services.iam.root import account_of_root
@@ -37,8 +38,6 @@ _GOING_AWAY = 1001
 
 _closing: dict[str, asyncio.Event] = {}
 """By Region, the event that closes its open connections."""
-_region_of_caller: dict[str, str] = {}
-"""Region of the function that an access key was made for."""
 
 
 def _region_of_api(api_id: str) -> str | None:
@@ -84,7 +83,7 @@ def _refused(path: str, headers: Mapping[str, str], body: bytes, query: Mapping[
         return None
     key = _router.extract_access_key_id(headers, query)
     # A presigned URL can be used by any client, so it counts as a request from outside.
-    inside = "authorization" in headers and _region_of_caller.get(key) == region
+    inside = region_of_caller(headers, query) == region
     return None if signed and (inside or account_of_root(key) is not None) else region
 
 
@@ -147,7 +146,7 @@ def _list(_request: Mapping[str, Any]) -> Mapping[str, Any]:
 def _remember_caller(original: Callable[..., dict[str, str]], config: dict[str, Any]) -> dict[str, str]:
     credentials = original(config)
     _, region = _lambda_runtime._account_region_from_function_config(config)
-    _region_of_caller[credentials["AWS_ACCESS_KEY_ID"]] = region
+    remember_caller(credentials["AWS_ACCESS_KEY_ID"], region)
     return credentials
 
 

@@ -24,8 +24,8 @@ class Fault:
 FAULTS: dict[tuple[str, str, str | None], Fault] = {}
 """By service, Region and operation."""
 
-DELAYS: dict[tuple[str, str], float] = {}
-"""How many seconds later each request is answered, by service and Region."""
+DELAYS: dict[tuple[str, str, str | None], float] = {}
+"""How many seconds later each request is answered, by service, its Region, and the Region of its caller or None."""
 
 
 def fault_of(service: str, region: str, operation: str) -> Fault | None:

@@ -1,6 +1,7 @@
 """An isolated Region: requests from outside are refused, functions inside reach it, and it recovers."""
 
 import json
+import time
 from typing import Any
 
 import httpx
@@ -43,9 +44,9 @@ def make_function(cloud: LocalCloud, name: str, region: str) -> None:
     )
 
 
-def ask(cloud: LocalCloud, here: str, there: str) -> Any:
+def ask(cloud: LocalCloud, here: str, there: str, name: str = "asks") -> Any:
     payload = json.dumps({"region": there}).encode()
-    answer = cloud.client("lambda", here).invoke(FunctionName="asks", Payload=payload)
+    answer = cloud.client("lambda", here).invoke(FunctionName=name, Payload=payload)
     return json.loads(answer["Payload"].read())
 
 
@@ -60,6 +61,21 @@ def test_functions_inside_reach_the_region_and_requests_from_outside_are_refused
         assert "503" in refused["errorMessage"]
         assert ask(cloud, OTHER, OTHER) == []
     assert ask(cloud, OTHER, LOST) == [url]
+
+
+def test_a_delay_may_meet_the_callers_of_one_region_only(cloud: LocalCloud) -> None:
+    def seconds(here: str) -> float:
+        started = time.monotonic()
+        ask(cloud, here, LOST, "calls")
+        return time.monotonic() - started
+
+    for region in (LOST, OTHER):
+        make_function(cloud, "calls", region)
+        seconds(region)  # its process starts
+    with cloud.inject_delay("sqs", LOST, 2.0, caller_region=OTHER):
+        assert seconds(OTHER) >= 2.0
+        assert seconds(LOST) < 2.0
+    assert seconds(OTHER) < 2.0
 
 
 def test_an_http_api_of_the_region_answers_503_and_others_as_ever(cloud: LocalCloud) -> None:

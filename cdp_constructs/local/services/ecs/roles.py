@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit.callers import remember_caller
 from cdp_constructs.local.kit.patch import patch
 
 _metadata: Any = ministack.module("services.ecs_metadata", "handle_request")
@@ -63,6 +64,7 @@ def _credentials(role: str, task: str) -> dict[str, str]:
             "PrincipalType": "AssumedRole",
         },
     )
+    remember_caller(key_id, task.split(":")[3])
     expiration = datetime.fromtimestamp(time.time() + _SECONDS, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return {"AccessKeyId": key_id, "SecretAccessKey": secret, "Token": token, "Expiration": expiration, "RoleArn": role}
 
