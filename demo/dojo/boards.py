@@ -7,6 +7,7 @@ from demo.dojo.load import raise_load
 from demo.dojo.notified import PlaceOf, browser_of, phone_of
 from demo.dojo.pages import read_a_page_together
 from demo.dojo.queue_faults import accept_without_the_database, kill_a_worker, set_aside_what_nobody_can_read
+from demo.dojo.table_faults import let_the_table_fail
 
 __all__ = ["BOARDS", "Board"]
 
@@ -80,6 +81,16 @@ _RELEASES_AND_LOAD = (
         "tasks are added and removed; no request fails, none is sent again",
         lambda on: raise_load(on.stage, on.crowd, requests=700),
     ),
+)
+_SERVERS_ZONE_LOST = Drill(
+    "A zone with servers is lost",
+    "no request fails; at most the 12 that they may have been answering are sent again; two again within 120 s",
+    lambda on: on.lose_a_zone(allowed=Allowed(sent_again=12), within=120),
+)
+_TABLE_FAILS = Drill(
+    "The table answers nothing but errors for 5 s",
+    "no request fails, all of them wait; served again within 20 s",
+    lambda on: let_the_table_fail(on, seconds=5, within=20),
 )
 _ONE_SERVER = f"away until it is made anew, within 180 s ({_HOUR})"
 BOARDS = {
@@ -182,6 +193,16 @@ BOARDS = {
             *_RELEASES_AND_LOAD,
         ),
         cannot="the loss of its Region or of SQS in it; without its database nobody reads, registers or signs in",
+    ),
+    "d10": Board(
+        "common_board",
+        "CommonBoard",
+        "D10 the common board: several servers, files straight to S3, a table, push",
+        files=True,
+        place=phone_of,
+        servers=2,
+        drills=(_TASK_KILLED, _SERVERS_ZONE_LOST, _TABLE_FAILS, *_RELEASES_AND_LOAD),
+        cannot="the loss of its Region",
     ),
 }
 """By their numbers in the documents."""

@@ -83,11 +83,15 @@ class Faults:
             return await self._recovered(watch, {lost.arn}, allowed=allowed, within=within)
 
     async def lose_a_zone(self, *, allowed: Allowed, within: float) -> str:
-        """Take away the zone of the database's writer, with the tasks in it, and give it back at the end."""
+        """Take away the zone of the database's writer, with the tasks in it, and give it back at the end.
+
+        Without a writer it is the zone of a task.
+        """
         async with self._watched() as watch:
-            [writer, *_] = await asyncio.to_thread(self.stage.instances)
-            zone = writer["AvailabilityZone"]
-            gone = {task.arn for task in await asyncio.to_thread(self.stage.tasks) if task.zone == zone}
+            tasks = await asyncio.to_thread(self.stage.tasks)
+            instances = await asyncio.to_thread(self.stage.instances)
+            zone = instances[0]["AvailabilityZone"] if instances else tasks[0].zone
+            gone = {task.arn for task in tasks if task.zone == zone}
             watch.began = time.monotonic()
             try:
                 died = await asyncio.to_thread(self.stage.cloud.lose_zone, zone)

@@ -98,7 +98,9 @@ class Stage:
         return steady and self.healthy() == desired
 
     def instances(self) -> list[dict[str, Any]]:
-        """Describe the database's instances, the writer first."""
+        """Describe the database's instances, the writer first; a table has none."""
+        if "DatabaseId" not in self.outputs:
+            return []
         rds, identifier = self.client("rds"), self.outputs["DatabaseId"]
         every = {one["DBInstanceIdentifier"]: one for one in rds.describe_db_instances()["DBInstances"]}
         if identifier in every:

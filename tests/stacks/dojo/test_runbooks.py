@@ -11,6 +11,8 @@ from tests.stacks.runbooks import ROOT
 
 STACKS = (*BOARDS.values(), "UminChatEdge")
 OF_DATABASES = {"connections", "cpu", "free-memory"}
+TABLES = {"CommonBoard"}
+"""Stacks that keep messages in DynamoDB."""
 
 
 def pages(synthesis: Synthesis, stack: str) -> set[str]:
@@ -33,4 +35,6 @@ def test_each_alarm_names_its_page(synthesis: Synthesis, stack: str) -> None:
 @pytest.mark.parametrize("stack", BOARDS.values())
 def test_each_database_has_alarms(synthesis: Synthesis, stack: str) -> None:
     expected = OF_DATABASES | ({"free-storage"} if stack == "After6" else {"replica-lag"})
+    if stack in TABLES:
+        expected = {"throttled"}
     assert {f"{RUNBOOKS}/{name}.md" for name in expected} <= pages(synthesis, stack)
