@@ -14,11 +14,12 @@ WEB_PUSH_MADE := build/layers/.web-push
 INSTALLED := $(PACKAGES) $(PILLOW_MADE) $(WEB_PUSH_MADE)
 # The tools for audit and SBOM, apart from what the tests run with.
 SUPPLY_CHAIN_LOCK := requirements/supply-chain.lock
-# The chat's web client; its build is not committed.
+# The chat's web client, and the page of the dojo's board without a server; what is built is not committed.
 WEB := stacks/chat/web
-WEB_TOOLS := $(WEB)/node_modules/.installed
-WEB_BUILT := $(WEB)/dist/index.html
-WEB_SOURCES := $(WEB)/index.html $(wildcard $(WEB)/vite.*) $(WEB)/tsconfig.json $(shell find $(WEB)/src $(WEB)/public -type f)
+PAGE := stacks/dojo/browser_only/web
+WEB_TOOLS := $(addsuffix /node_modules/.installed,$(WEB) $(PAGE))
+WEB_BUILT := $(addsuffix /dist/index.html,$(WEB) $(PAGE))
+web_sources = $(1)/index.html $(wildcard $(1)/vite.*) $(1)/tsconfig.json $(shell find $(wildcard $(1)/src $(1)/public) -type f)
 CHROMIUM ?= /usr/bin/chromium
 
 # Byte code is cached and jsii runs on Node 24 of the virtual environment, not on whatever the machine has.
@@ -56,14 +57,16 @@ $(WEB_PUSH_MADE): requirements/web-push-layer.lock | $(PACKAGES)
 	rm -f $(WEB_PUSH_LAYER)/python/.lock
 	@touch $@
 
-web: $(WEB_BUILT) ## build the chat's web client into stacks/chat/web/dist
+web: $(WEB_BUILT) ## build the chat's web client and the page of board D9, each into its dist
 
-$(WEB_TOOLS): $(WEB)/package-lock.json | $(INSTALLED)
-	cd $(WEB) && "$(CURDIR)/$(BIN)/npm" ci --silent
+$(WEB_TOOLS): %/node_modules/.installed: %/package-lock.json | $(INSTALLED)
+	cd $* && "$(CURDIR)/$(BIN)/npm" ci --silent
 	@touch $@
 
-$(WEB_BUILT): $(WEB_TOOLS) $(WEB_SOURCES)
-	cd $(WEB) && "$(CURDIR)/$(BIN)/npm" run --silent build
+$(WEB)/dist/index.html: $(call web_sources,$(WEB))
+$(PAGE)/dist/index.html: $(call web_sources,$(PAGE))
+$(WEB_BUILT): %/dist/index.html: %/node_modules/.installed
+	cd $* && "$(CURDIR)/$(BIN)/npm" run --silent build
 	@touch $@
 
 lock: ## resolve the dependencies anew into the lock files (versions and hashes only)
@@ -81,6 +84,7 @@ lock: ## resolve the dependencies anew into the lock files (versions and hashes 
 	cd $(BENCH_TYPESCRIPT) && $(NODE_LOCK)
 	$(BIN)/uv pip compile --quiet stacks/dojo/app/requirements.in --universal --python-version 3.11 --constraint requirements/dev.lock --generate-hashes \
 		--no-emit-index-url --no-header --no-annotate -o stacks/dojo/app/requirements.txt
+	cd $(PAGE) && $(NODE_LOCK)
 	cd $(SERVER_PINS)/node/v2 && $(NODE_LOCK)
 	cd $(SERVER_PINS)/node/v3 && $(NODE_LOCK)
 	printf 'cyclonedx-bom\npip-audit\n' | $(SERVER_LOCK) --upgrade -o $(SUPPLY_CHAIN_LOCK)
@@ -110,7 +114,7 @@ demo-iot: $(INSTALLED) ## 50 devices in a home and a factory, on the embedded cl
 load-iot: $(INSTALLED) ## 200 devices and 20,000 measurements, counted in both layers (LOAD="--messages 2000" for less)
 	PYTHONPATH=devices $(BIN)/python -m demo.iot.load $(LOAD)
 
-demo-servers: $(INSTALLED) ## the boards of the dojo: twelve people talk while tasks, databases and zones fail (BOARD=d2 one of them)
+demo-servers: $(INSTALLED) $(WEB_BUILT) ## the boards of the dojo: twelve people talk while tasks, databases and zones fail (BOARD=d2 one of them)
 	$(BIN)/python -m demo.dojo $(if $(BOARD),--board $(BOARD))
 
 demo-services: $(INSTALLED) ## orders, billing and shipping by events only, while queues and functions fail; 10,000 events (EVENTS=2000 for less)
@@ -162,7 +166,7 @@ chromium:
 
 test-web: $(INSTALLED) $(WEB_BUILT) chromium ## the web client: its logic, then two browsers against the embedded cloud
 	cd $(WEB) && "$(CURDIR)/$(BIN)/npm" test --silent
-	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest tests/stacks/chat/web --ignore=tests/stacks/chat/web/test_demo.py -m browser -n 0 $(PYTEST_ARGS)
+	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest tests/stacks/chat/web tests/stacks/dojo/browser_only/web --ignore=tests/stacks/chat/web/test_demo.py -m browser -n 0 $(PYTEST_ARGS)
 
 test-demos: $(INSTALLED) $(WEB_BUILT) chromium ## demonstrations leave no file and no process, however they end
 	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest tests/stacks/chat/web/test_demo.py -m browser -n 0 $(PYTEST_ARGS)
@@ -232,7 +236,7 @@ patterns: $(INSTALLED) ## write exports, stubs, tables and the catalogue from th
 	$(BIN)/python -m tools.patterns
 
 # Code and options follow from files; diagrams, costs and findings from the examples, which the tests synthesise.
-pages: $(INSTALLED) ## write the parts of pages that follow from code: examples, options, diagrams, what is made, costs, findings
+pages: $(INSTALLED) $(WEB_BUILT) ## write the parts of pages that follow from code: examples, options, diagrams, what is made, costs, findings
 	$(BIN)/python -m tools.page_parts
 	$(BIN)/python -m pytest tests -k test_page $(SNAPSHOTS)
 	$(BIN)/python -m pytest tests/stacks/dojo/test_gallery.py -k test_page -m system $(SNAPSHOTS)
@@ -255,11 +259,13 @@ lint: $(INSTALLED) $(WEB_TOOLS) ## ruff and, for the web client, biome: rules an
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	cd $(WEB) && "$(CURDIR)/$(BIN)/npm" run --silent lint
+	cd $(PAGE) && "$(CURDIR)/$(BIN)/npm" run --silent lint
 
 format: $(INSTALLED) $(WEB_TOOLS) ## let ruff and biome rewrite what they can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	cd $(WEB) && "$(CURDIR)/$(BIN)/npm" run --silent format
+	cd $(PAGE) && "$(CURDIR)/$(BIN)/npm" run --silent format
 
 # What functions import from layers, and the program of a device, are top-level modules: found where they are.
 TOP_LEVEL_PATHS := $(wildcard cdp_constructs/*/layers/*/python) devices
@@ -272,6 +278,7 @@ types: $(INSTALLED) $(WEB_TOOLS) ## mypy --strict, and the TypeScript compiler
 	MYPYPATH=$(subst $(empty) $(empty),$(colon),$(TOP_LEVEL_PATHS)) $(BIN)/mypy \
 		$(addprefix -p ,cdp_constructs stacks demo benchmarks tools $(TOP_LEVEL_MODULES))
 	cd $(WEB) && "$(CURDIR)/$(BIN)/npm" run --silent types
+	cd $(PAGE) && "$(CURDIR)/$(BIN)/npm" run --silent types
 
 docs: $(INSTALLED) ## build the documentation site into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/properdocs build --strict --quiet
@@ -300,5 +307,5 @@ bench-servers: $(INSTALLED) ## ten services, two databases and a cache on the em
 	$(BIN)/python -m benchmarks.servers
 
 clean: ## remove everything that the other targets made
-	rm -rf $(VENV) node_modules $(WEB)/node_modules $(WEB)/dist $(BENCH_TYPESCRIPT)/node_modules $(BENCH_TYPESCRIPT)/dist cdk.out build dist site .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) node_modules $(WEB)/node_modules $(WEB)/dist $(PAGE)/node_modules $(PAGE)/dist $(BENCH_TYPESCRIPT)/node_modules $(BENCH_TYPESCRIPT)/dist cdk.out build dist site .pytest_cache .mypy_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

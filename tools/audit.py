@@ -28,7 +28,11 @@ PYTHON_LOCKS = (
     "cdp_constructs/local/process/pins/analytics.txt",
     "cdp_constructs/local/process/pins/servers.txt",
 )
-NPM_LOCKS = ("package-lock.json", "stacks/chat/web/package-lock.json")
+NPM_LOCKS = (
+    "package-lock.json",
+    "stacks/chat/web/package-lock.json",
+    "stacks/dojo/browser_only/web/package-lock.json",
+)
 VULNERABLE, NOT_ASKED = 1, 2
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from typing import Self
+from typing import Any, Self
 
 from rich.console import Console
 from rich.markup import escape
@@ -18,7 +18,6 @@ from demo.dojo.boards import BOARDS, Board
 from demo.dojo.conversation import Conversation
 from demo.dojo.faults import Faults
 from demo.dojo.memory import PeakMemory
-from demo.dojo.people import Crowd
 from demo.dojo.releases import Releases
 from demo.dojo.stage import Stage
 from demo.embedded import embedded_cloud
@@ -28,9 +27,9 @@ from demo.running import end_with
 _MOST_MEMORY = 4_000_000_000
 
 
-async def play(report: Report, board: Board, stage: Stage, releases: Releases) -> None:
+async def play(report: Report, board: Board, stage: Any, releases: Releases) -> None:
     """Let people talk, let things fail while they do, and count what is left."""
-    crowd = Crowd(stage.url, stage.live_url, stage.tls, patience=180)
+    crowd = board.crowd(stage)
     conversation = Conversation(stage, crowd, report)
     try:
         if not await conversation.hold(files=board.files, place=board.place):
@@ -121,18 +120,19 @@ def play_on(report: Report, ground: Ground) -> None:
     """Play a board as soon as it is deployed."""
     board = ground.board
     report.console.print(f"\n[bold]{escape(board.title)}[/bold]")
-    made: list[Stage] = []
+    made: list[Any] = []
 
     def deployed() -> str:
         deployment = ground.deployed()
-        made.append(Stage(ground.cloud, deployment, board.stack))
+        made.append(board.made(ground.cloud, deployment, board.stack))
         resources = sum(len(one) for one in deployment.resources.values())
         return f"{len(deployment.resources)} stacks, {resources} resources"
 
     with report.chapter("The system"):
-        started = report.step("Deploy", "every stack complete in its Region", deployed) and report.step(
-            "Servers", f"{board.servers} healthy", lambda: start_servers(made[0], board.servers)
-        )
+        started = report.step("Deploy", "every stack complete in its Region", deployed)
+        if started and board.servers:
+            healthy = f"{board.servers} healthy"
+            started = report.step("Servers", healthy, lambda: start_servers(made[0], board.servers))
     if started:
         asyncio.run(play(report, board, made[0], Releases(ground.cloud, ground.assembly, board.stack)))
 

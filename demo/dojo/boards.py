@@ -1,12 +1,18 @@
 """The boards, and what is done to each."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
+from demo.dojo import browser_drills
+from demo.dojo.browsers import BrowserBoard, BrowserCrowd
 from demo.dojo.faults import BY_DESIGN, NOTHING, Allowed, Drill
 from demo.dojo.load import raise_load
 from demo.dojo.notified import PlaceOf, browser_of, phone_of
 from demo.dojo.pages import read_a_page_together
+from demo.dojo.people import Crowd, crowd_of
 from demo.dojo.queue_faults import accept_without_the_database, kill_a_worker, set_aside_what_nobody_can_read
+from demo.dojo.stage import Deployed, Stage
 from demo.dojo.table_faults import let_the_table_fail
 
 __all__ = ["BOARDS", "Board"]
@@ -24,9 +30,11 @@ class Board:
         title: What it is called, and what it is.
         files: Whether people attach files.
         place: Where somebody who is away is notified.
-        servers: Tasks at least.
+        servers: Tasks at least; 0 for a board without servers.
         drills: What is done to it.
         cannot: What it cannot survive by design.
+        made: Finds its parts.
+        crowd: Its people.
     """
 
     folder: str
@@ -37,6 +45,8 @@ class Board:
     servers: int
     drills: tuple[Drill, ...]
     cannot: str
+    made: Callable[..., Deployed] = Stage
+    crowd: Callable[[Any], Crowd] = crowd_of
 
 
 _TASK_KILLED = Drill(
@@ -193,6 +203,41 @@ BOARDS = {
             *_RELEASES_AND_LOAD,
         ),
         cannot="the loss of its Region or of SQS in it; without its database nobody reads, registers or signs in",
+    ),
+    "d9": Board(
+        "browser_only",
+        "BrowserOnly",
+        "D9 the author's: no server, browsers call AWS themselves",
+        files=True,
+        place=phone_of,
+        servers=0,
+        drills=(
+            Drill(
+                "Somebody with an account tries what belongs to others",
+                "each of it refused",
+                browser_drills.try_what_is_refused,
+            ),
+            Drill(
+                "By design: somebody with an account does what nobody checks",
+                "all of it goes through",
+                browser_drills.do_what_is_accepted,
+            ),
+            Drill("A zone is lost", "nothing of the board is in it; no request fails", browser_drills.lose_a_zone),
+            Drill(
+                "DynamoDB fails for 5 s",
+                "requests fail and are sent again; nothing is lost",
+                lambda on: browser_drills.fail_the_database(on, seconds=5),
+            ),
+            Drill(
+                "By design: the Region is lost",
+                "nobody is served while it lasts, but for the page; all are within 60 s after it",
+                lambda on: browser_drills.lose_the_region(on, seconds=5),
+            ),
+        ),
+        cannot="the loss of its Region; and it cannot check who speaks in which room, under which name, who is "
+        "notified of what, and who reads what",
+        made=BrowserBoard,
+        crowd=BrowserCrowd,
     ),
     "d10": Board(
         "common_board",

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from cdp_constructs.testing import Browser
 from demo.dojo.people import Person
-from demo.dojo.stage import Stage
+from demo.dojo.stage import Deployed
 from demo.report import expect
 
 __all__ = ["Place", "PlaceOf", "browser_of", "phone_of"]
@@ -20,7 +20,7 @@ class Place(Protocol):
         """Return the notices that came."""
 
 
-PlaceOf = Callable[[Stage, Person], Awaitable[Place]]
+PlaceOf = Callable[[Deployed, Person], Awaitable[Place]]
 """Makes the place of a person."""
 
 
@@ -34,7 +34,7 @@ class _Browser:
 
 
 class _Phone:
-    def __init__(self, stage: Stage, token: str) -> None:
+    def __init__(self, stage: Deployed, token: str) -> None:
         self._stage, self._token = stage, token
 
     def received(self) -> list[dict[str, Any]]:
@@ -43,7 +43,7 @@ class _Phone:
         return [json.loads(push.message) for push in pushes if push.token == self._token]
 
 
-async def browser_of(stage: Stage, person: Person) -> Place:
+async def browser_of(stage: Deployed, person: Person) -> Place:
     """Let a person's browser subscribe: the board's servers send to its push service themselves."""
     browser = Browser(stage.cloud, stage.outputs["PushKey"])
     keys = {"p256dh": browser.p256dh, "auth": browser.auth}
@@ -52,7 +52,7 @@ async def browser_of(stage: Stage, person: Person) -> Place:
     return _Browser(browser)
 
 
-async def phone_of(stage: Stage, person: Person) -> Place:
+async def phone_of(stage: Deployed, person: Person) -> Place:
     """Subscribe a person's phone to the board's topic."""
     sns, token = stage.client("sns"), secrets.token_hex(16)
     application = sns.create_platform_application(

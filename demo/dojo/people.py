@@ -8,10 +8,10 @@ import secrets
 import ssl
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar, TypeAlias, TypeVar
 
 import httpx
 from websockets.asyncio.client import connect
@@ -19,9 +19,10 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.typing import Subprotocol
 
 from demo.dojo.ledger import Ledger
+from demo.dojo.stage import Stage
 from demo.report import StepFailed, expect
 
-__all__ = ["NAMES", "Crowd", "Person"]
+__all__ = ["NAMES", "Attempt", "Crowd", "Person", "crowd_of"]
 
 NAMES = ("ann", "ben", "cho", "dai", "eri", "fumi", "gen", "hana", "ichiro", "jun", "ken", "mia")
 _SERVER_ERROR = 500
@@ -31,6 +32,10 @@ _ATTEMPTS = 4
 _FIRST_PAUSE, _LONGEST = 0.1, 3.0
 _REFUSED = range(4000, 5000)
 _PAGE = 100
+
+T = TypeVar("T")
+Attempt: TypeAlias = tuple[T | None, str]
+"""An answer and "", or None and why there is none."""
 
 
 @dataclass
@@ -90,39 +95,84 @@ class Person:
             page = await self.read(limit=_PAGE, before=page[0]["number"])
         return found
 
+    async def search(self, author: str) -> list[dict[str, Any]]:
+        """Return somebody's messages, the newest first."""
+        answer = await self.ask("GET", f"/people/{author}/messages", params={"limit": _PAGE})
+        expect(answer.status_code == 200, f"{answer.status_code} {answer.text}")
+        found: list[dict[str, Any]] = answer.json()["messages"]
+        return found
+
+    async def upload(self, name: str, content_type: str, content: bytes) -> str:
+        """Upload a file, and return what a message names it by."""
+        asked = {"name": name, "content_type": content_type, "size": len(content)}
+        answer = await self.ask("POST", "/files", json=asked)
+        expect(answer.status_code == 201, f"POST /files: {answer.status_code} {answer.text}")
+        form = answer.json()
+        async with httpx.AsyncClient(timeout=30, trust_env=False) as browser:
+            files = {"file": (name, content, content_type)}
+            sent = await browser.post(form["url"], data=form["fields"], files=files)
+        expect(sent.is_success, f"the upload: {sent.status_code} {sent.text[:200]}")
+        key: str = form["attachment"]
+        for _ in range(300):
+            if (await self.ask("GET", f"/files/{key}")).status_code == 200:
+                return key
+            await asyncio.sleep(0.2)
+        raise StepFailed("the file was not accepted within 60 s")
+
+    async def download(self, key: str) -> bytes:
+        """Return the content of a file."""
+        link = await self.ask("GET", f"/files/{key}")
+        expect(link.status_code == 200, f"GET /files: {link.status_code} {link.text}")
+        async with httpx.AsyncClient(timeout=30, trust_env=False) as browser:
+            got = await browser.get(link.json()["url"])
+        expect(got.is_success, f"{got.status_code}: {got.text[:300]!a}")
+        return got.content
+
     async def ask(self, method: str, path: str, **options: Any) -> httpx.Response:
-        """Ask until there is an answer, and return it: again and again, as a person does who sees that it failed.
+        """Ask by HTTP until there is an answer, and return it; see `until_answered`."""
+        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+
+        async def attempt() -> Attempt[httpx.Response]:
+            try:
+                answer = await self.crowd.http.request(method, path, headers=headers, **options)
+            except httpx.TransportError as error:
+                return None, type(error).__name__
+            return (None, str(answer.status_code)) if answer.status_code >= _SERVER_ERROR else (answer, "")
+
+        return await self.until_answered(method, f"{method} {path} of {self.name}", attempt)
+
+    async def until_answered(self, kind: str, what: str, attempt: Callable[[], Awaitable[Attempt[T]]]) -> T:
+        """Try until there is an answer, and return it: again and again, as a person does who sees that it failed.
+
+        Args:
+            kind: What the ledger calls it, such as ``POST``.
+            what: What is asked, for the failure.
+            attempt: Asks once; returns the answer and "", or None and why there is none.
 
         Raises:
             StepFailed: there is none within the patience of the crowd.
         """
         until = time.monotonic() + self.crowd.patience
         while True:
-            answer, failure = await self._send(method, path, **options)
+            answer, failure = await self._send(kind, attempt)
             if answer is not None:
                 return answer
             if time.monotonic() > until:
-                raise StepFailed(f"{method} {path} of {self.name} failed for {self.crowd.patience:g} s: {failure}")
+                raise StepFailed(f"{what} failed for {self.crowd.patience:g} s: {failure}")
             await asyncio.sleep(random.uniform(0.4, 0.8))  # noqa: S311
 
-    async def _send(self, method: str, path: str, **options: Any) -> tuple[httpx.Response | None, str]:
-        """Send a request as a client does: again, if a server has not answered it, a few times within seconds.
+    async def _send(self, kind: str, attempt: Callable[[], Awaitable[Attempt[T]]]) -> Attempt[T]:
+        """Send a request as a client does: again, if it was not answered, a few times within seconds.
 
         Returns:
             The answer, and "", or None and why the last attempt failed.
         """
-        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         first, pause = time.monotonic(), _FIRST_PAUSE
-        for attempt in range(1, _ATTEMPTS + 1):
-            started, answer = time.monotonic(), None
-            try:
-                answer = await self.crowd.http.request(method, path, headers=headers, **options)
-            except httpx.TransportError as error:
-                failure = type(error).__name__
-            else:
-                failure = str(answer.status_code) if answer.status_code >= _SERVER_ERROR else ""
-            again = bool(failure) and attempt < _ATTEMPTS and time.monotonic() - first < _LONGEST
-            self.crowd.ledger.note(method, started, failure or None, sent_again=again)
+        for number in range(1, _ATTEMPTS + 1):
+            started = time.monotonic()
+            answer, failure = await attempt()
+            again = bool(failure) and number < _ATTEMPTS and time.monotonic() - first < _LONGEST
+            self.crowd.ledger.note(kind, started, failure or None, sent_again=again)
             if not failure:
                 return answer, ""
             if not again:
@@ -168,6 +218,11 @@ class Crowd:
         patience: Seconds for which a person goes on asking.
     """
 
+    ORDER: ClassVar[str] = "numbered without gaps"
+    """In what order the history of a room is."""
+    LINKS: ClassVar[bool] = True
+    """Whether the board gives links to share a room."""
+
     url: str
     live_url: str
     tls: ssl.SSLContext
@@ -177,11 +232,20 @@ class Crowd:
 
     def __post_init__(self) -> None:
         self.http = httpx.AsyncClient(base_url=self.url, verify=self.tls, timeout=30, trust_env=False)
-        self.people = {name: Person(name, self) for name in NAMES}
+        self.people: dict[str, Person] = {name: self.person(name) for name in NAMES}
         self.away = self.people[NAMES[-1]]
         """Who is mentioned and is not there."""
         self._listening: list[asyncio.Task[None]] = []
         self._said = 0
+
+    def person(self, name: str) -> Person:
+        """Return somebody of this name, who is in no room yet."""
+        return Person(name, self)
+
+    def disorder(self, history: Sequence[Mapping[str, Any]]) -> str:
+        """Return what is wrong with the order of a history; empty when it is right."""
+        numbers = [message["number"] for message in history]
+        return "" if numbers == list(range(1, len(numbers) + 1)) else "the numbers have gaps"
 
     @property
     def present(self) -> list[Person]:
@@ -230,3 +294,8 @@ class Crowd:
         for one in ended:
             if isinstance(one, BaseException):
                 raise one
+
+
+def crowd_of(stage: Stage) -> Crowd:
+    """Return the people of a board with servers."""
+    return Crowd(stage.url, stage.live_url, stage.tls, patience=180)

@@ -9,7 +9,7 @@ import httpx
 
 from cdp_constructs.local import Deployment, LocalCloud
 
-__all__ = ["Stage", "Task"]
+__all__ = ["Deployed", "Stage", "Task"]
 
 T = TypeVar("T")
 
@@ -24,8 +24,8 @@ class Task:
     """Of its container's own check, if it has one."""
 
 
-class Stage:
-    """The parts of a board, by the outputs of its stack.
+class Deployed:
+    """A board on the embedded cloud, by the outputs of its stack.
 
     Args:
         cloud: The embedded cloud.
@@ -37,6 +37,23 @@ class Stage:
         self.cloud, self.stack = cloud, stack
         self.outputs = deployment.outputs[stack]
         self.region = deployment.regions[stack]
+
+    def client(self, service: str) -> Any:
+        """Return an operator's boto3 client."""
+        return self.cloud.client(service, region=self.region)
+
+
+class Stage(Deployed):
+    """A board with servers.
+
+    Args:
+        cloud: See `Deployed`.
+        deployment: See `Deployed`.
+        stack: See `Deployed`.
+    """
+
+    def __init__(self, cloud: LocalCloud, deployment: Deployment, stack: str) -> None:
+        super().__init__(cloud, deployment, stack)
         self._cluster = self.outputs["ClusterName"]
         self.origin = cloud.listener_url(self.outputs["ListenerArn"])
         edge = deployment.outputs.get(f"{stack}Edge")
@@ -52,10 +69,6 @@ class Stage:
         except httpx.TransportError:
             return False
         return answer.status_code == HTTPStatus.OK
-
-    def client(self, service: str) -> Any:
-        """Return an operator's boto3 client."""
-        return self.cloud.client(service, region=self.region)
 
     def service(self, output: str = "ServiceName") -> dict[str, Any]:
         """Describe a service of the board."""

@@ -22,6 +22,7 @@ BOARDS = {
     "disconnect": "Disconnect",
     "umin_chat": "UminChat",
     "anonymous": "Anonymous",
+    "browser_only": "BrowserOnly",
     "common_board": "CommonBoard",
 }
 """The boards by their folder, with the name of their stack."""

@@ -32,7 +32,10 @@ SIZE = f"{FOLDER}/size.md"
 # Those of other alarms of the boards of the dojo: tests/stacks/dojo/test_runbooks.py.
 OF_BOARDS = [
     f"{FOLDER}/{name}.md"
-    for name in ("free-storage", "lost-messages", "mail-failures", "message-dead-letter-queue", "rejected")
+    for name in (
+        *("free-storage", "lost-messages", "mail-failures", "message-dead-letter-queue", "rejected"),
+        "throttled-sign-ins",
+    )
 ]
 
 

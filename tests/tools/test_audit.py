@@ -30,7 +30,8 @@ def test_every_lock_file_of_the_project_is_audited() -> None:
     locks = {str(file.relative_to(ROOT)) for file in ROOT.glob("requirements/*.lock")}
     locks |= {str(file.relative_to(ROOT)) for file in ROOT.glob("cdp_constructs/local/process/pins/*.txt")}
     assert set(PYTHON_LOCKS) == locks
-    assert {str(Path(lock)) for lock in NPM_LOCKS} == {"package-lock.json", "stacks/chat/web/package-lock.json"}
+    pages = {"stacks/chat/web/package-lock.json", "stacks/dojo/browser_only/web/package-lock.json"}
+    assert {str(Path(lock)) for lock in NPM_LOCKS} == {"package-lock.json", *pages}
 
 
 def test_clean_packages_are_counted() -> None:

@@ -9,7 +9,7 @@ from tests.stacks.dojo.architectures import boards
 from tests.stacks.dojo.resources import resources
 from tests.stacks.runbooks import ROOT
 
-STACKS = (*BOARDS.values(), "UminChatEdge")
+STACKS = (*BOARDS.values(), "UminChatEdge", "BrowserOnlyWeb")
 OF_DATABASES = {"connections", "cpu", "free-memory"}
 TABLES = {"CommonBoard"}
 """Stacks that keep messages in DynamoDB."""
@@ -32,7 +32,7 @@ def test_each_alarm_names_its_page(synthesis: Synthesis, stack: str) -> None:
     assert {page for page in named if not page.startswith(f"{RUNBOOKS}/") or not (ROOT / page).is_file()} == set()
 
 
-@pytest.mark.parametrize("stack", BOARDS.values())
+@pytest.mark.parametrize("stack", [stack for stack in BOARDS.values() if stack != "BrowserOnly"])
 def test_each_database_has_alarms(synthesis: Synthesis, stack: str) -> None:
     expected = OF_DATABASES | ({"free-storage"} if stack == "After6" else {"replica-lag"})
     if stack in TABLES:
