@@ -66,6 +66,7 @@ from cdp_constructs.messaging.transactional_outbox import TransactionalOutbox as
 from cdp_constructs.messaging.vapid_keys import VapidKeys as VapidKeys
 from cdp_constructs.messaging.web_push import PUSH_SERVICES as PUSH_SERVICES
 from cdp_constructs.messaging.web_push import WebPush as WebPush
+from cdp_constructs.network.region_mesh import RegionMesh as RegionMesh
 from cdp_constructs.network.service_network import ServiceNetwork as ServiceNetwork
 from cdp_constructs.operations.alarm_topic import AlarmTopic as AlarmTopic
 from cdp_constructs.operations.alarm_topic import add_composite_alarm as add_composite_alarm

@@ -45,6 +45,7 @@ MODULE_OF = {
     "QueueConsumer": "cdp_constructs.messaging.queue_consumer",
     "QueueWorkers": "cdp_constructs.compute.queue_workers",
     "RealtimeChannels": "cdp_constructs.realtime.realtime_channels",
+    "RegionMesh": "cdp_constructs.network.region_mesh",
     "ReleasedFunction": "cdp_constructs.compute.released_function",
     "ReplicatedDatabase": "cdp_constructs.database.replicated_database",
     "RollbackAlarm": "cdp_constructs.pipeline.delivery_wave",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from cdp_constructs.testing.architectures import architecture
     from cdp_constructs.testing.browsers import Browser
     from cdp_constructs.testing.outgoing import outgoing_addresses
+    from cdp_constructs.testing.reach import reached_subnets
     from cdp_constructs.testing.snapshots import normalise
     from cdp_constructs.testing.synthesis import Synthesis, SynthesisedArchitecture
     from cdp_constructs.testing.waiting import eventually
@@ -34,6 +35,7 @@ __all__ = [
     "eventually",
     "normalise",
     "outgoing_addresses",
+    "reached_subnets",
 ]
 
 _MODULES = {
@@ -46,6 +48,7 @@ _MODULES = {
     "eventually": "cdp_constructs.testing.waiting",
     "normalise": "cdp_constructs.testing.snapshots",
     "outgoing_addresses": "cdp_constructs.testing.outgoing",
+    "reached_subnets": "cdp_constructs.testing.reach",
 }
 
 

@@ -1,8 +1,9 @@
 """Which address partners see: the routes of subnets to the internet, as Amazon EC2 describes them."""
 
-import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+from cdp_constructs.testing.routes import contains, longest_prefix
 
 __all__ = ["outgoing_addresses"]
 
@@ -48,11 +49,7 @@ def _check_egress(ec2: Any, groups: Sequence[str], destination: str) -> None:
 def _lets_out(rule: Mapping[str, Any], destination: str) -> bool:
     every = rule["IpProtocol"] == _EVERY_PROTOCOL
     https = rule["IpProtocol"] == "tcp" and rule["FromPort"] <= _HTTPS <= rule["ToPort"]
-    return (every or https) and any(_contains(one["CidrIp"], destination) for one in rule.get("IpRanges", []))
-
-
-def _contains(block: str, address: str) -> bool:
-    return ipaddress.ip_address(address) in ipaddress.ip_network(block)
+    return (every or https) and any(contains(one["CidrIp"], destination) for one in rule.get("IpRanges", []))
 
 
 def _address(ec2: Any, subnet: str, destination: str) -> str:
@@ -76,16 +73,11 @@ def _address(ec2: Any, subnet: str, destination: str) -> str:
 
 def _route(ec2: Any, subnet: str, destination: str) -> Mapping[str, Any]:
     """Return the route that a subnet has to an address: the one with the longest prefix."""
-    routes = [
-        (ipaddress.ip_network(route["DestinationCidrBlock"]).prefixlen, route)
-        for route in _routes(ec2, subnet)
-        if "DestinationCidrBlock" in route and _contains(route["DestinationCidrBlock"], destination)
-    ]
-    usable = [(length, route) for length, route in routes if route.get("State") != "blackhole"]
-    if not usable:
+    found = longest_prefix(_routes(ec2, subnet), destination)
+    if found is None:
         message = f"{subnet}: no route leads to {destination}; the subnet is isolated"
         raise AssertionError(message)
-    return max(usable, key=lambda found: found[0])[1]
+    return found
 
 
 def _routes(ec2: Any, subnet: str) -> list[Mapping[str, Any]]:

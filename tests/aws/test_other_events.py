@@ -132,7 +132,7 @@ def test_a_schedule_asks_whether_a_service_is_healthy() -> None:
 def answered(package: str, answers: dict[str, Any], **variables: str) -> Any:
     """What a custom resource answers to CloudFormation."""
     event = documented("custom-resource")
-    event["ResourceProperties"]["SecretId"] = "secret"
+    event["ResourceProperties"] |= {"SecretId": "secret", "AttachmentId": "tgw-attach-1", "Region": "us-west-2"}
     with function(package, answers, **variables) as (module, _), pytest.MonkeyPatch.context() as patch:
         patch.setattr("urllib3.PoolManager.request", request := MagicMock())
         module.handler(event, CONTEXT)
@@ -149,6 +149,13 @@ def test_cloudformation_gets_the_public_key_of_web_push() -> None:
     answer = answered(package, {"GetSecretValue": {"SecretString": "random"}})
     assert answer["Status"] == "SUCCESS", answer
     assert answer["Data"]["PublicKey"].startswith("B")
+
+
+def test_cloudformation_gets_the_peering_that_another_region_has_accepted() -> None:
+    attachment = {"TransitGatewayPeeringAttachments": [{"State": "available"}]}
+    package = "cdp_constructs.network.handlers.peering_acceptance"
+    answer = answered(package, {"DescribeTransitGatewayPeeringAttachments": attachment})
+    assert (answer["Status"], answer["PhysicalResourceId"]) == ("SUCCESS", "tgw-attach-1"), answer
 
 
 SIGNING_KEYS = {

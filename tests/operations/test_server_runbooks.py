@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from aws_cdk import App, Stack
+from aws_cdk import App, Environment, Stack
 from aws_cdk import aws_cloudfront_origins as origins
 from aws_cdk import aws_sns as sns
 from aws_cdk.assertions import Template
@@ -12,6 +12,7 @@ from cdp_constructs import (
     CacheDistribution,
     InMemoryCache,
     QueueWorkers,
+    RegionMesh,
     ReplicatedDatabase,
     ScaleOutService,
     ScaleUp,
@@ -43,6 +44,7 @@ def build(stack: Stack) -> sns.ITopic:
     """Add every pattern with servers, and whatever of them has alarms of its own."""
     topic = sns.Topic(stack, "Operators")
     vpc = ServiceNetwork(stack, "Network", nat_gateways=True, alarm_topic=topic).vpc
+    RegionMesh(stack, "Mesh", vpc=vpc, alarm_topic=topic)
     ReplicatedDatabase(stack, "Orders", vpc=vpc, global_database=True, alarm_topic=topic)
     InMemoryCache(stack, "Products", vpc=vpc, alarm_topic=topic)
     SharedFiles(stack, "Files", vpc=vpc, alarm_topic=topic)
@@ -62,7 +64,7 @@ def build(stack: Stack) -> sns.ITopic:
 @pytest.fixture(scope="module")
 def template(cdk_context: dict[str, Any]) -> runbooks.Template:
     """The template of all of them without the alarms that act on the number of tasks, which nobody reads."""
-    stack = Stack(App(context=cdk_context), "Servers")
+    stack = Stack(App(context=cdk_context), "Servers", env=Environment(region="us-east-1"))
     use_runbooks(stack, FOLDER)
     topic = stack.resolve(build(stack).topic_arn)
     read = {stack.resolve(alarm.alarm_arn)["Fn::GetAtt"][0] for alarm in alarms_of(stack)}
@@ -85,7 +87,7 @@ def test_a_page_is_whole(page: str) -> None:
 def test_the_index_names_every_pattern_with_servers() -> None:
     index = (runbooks.ROOT / FOLDER / "index.md").read_text()
     patterns = (
-        *(InMemoryCache, QueueWorkers, ReplicatedDatabase, ScaleOutService),
+        *(InMemoryCache, QueueWorkers, RegionMesh, ReplicatedDatabase, ScaleOutService),
         *(ScaleUp, ServiceNetwork, SharedFiles, SorryPage, Stamp),
     )
     assert [pattern.__name__ for pattern in patterns if f"[{pattern.__name__}]" not in index] == []

@@ -177,6 +177,7 @@ MEANINGS: dict[str, Meaning] = {
     "replaced_within": Meaning(_seconds(0, 0.5, 60, 150, 31 * 60, _FOREVER), tokens=False),
     # networks
     "max_azs": Meaning((0, -1, 1, 5), tokens=False),
+    "amazon_side_asn": Meaning((0, -1, 64_511, 65_535), tokens=False),
     "eip_allocation_ids": Meaning(_lists(twice="eipalloc-1")),
     # identities
     "IdentityProvider:name": Meaning(),

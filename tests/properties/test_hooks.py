@@ -40,6 +40,16 @@ VAPID_KEYS = Subject(
     package="cdp_constructs.messaging.handlers.vapid_keys",
     world=lambda: World(answers={"secretsmanager.GetSecretValue": {"SecretString": "random"}}),
 )
+PEERING = Subject(
+    package="cdp_constructs.network.handlers.peering_acceptance",
+    world=lambda: World(
+        answers={
+            "ec2.DescribeTransitGatewayPeeringAttachments": {
+                "TransitGatewayPeeringAttachments": [{"State": "available"}]
+            }
+        }
+    ),
+)
 REPLAY_PREFIX = "accepted/2026/11/24/10/"
 REPLAY = Subject(
     package="cdp_constructs.workflow.handlers.replay",
@@ -203,15 +213,17 @@ def test_a_link_that_no_mail_has_is_answered_with_a_page(method: str, text: str)
             assert "<html" in answer["body"]
 
 
-def test_cloudformation_gets_one_answer_whatever_it_asks() -> None:
-    asked = {"RequestType": "Create", "ResourceProperties": {"SecretId": "secret"}}
+@pytest.mark.parametrize("subject", [VAPID_KEYS, PEERING], ids=["vapid_keys", "peering_acceptance"])
+def test_cloudformation_gets_one_answer_whatever_it_asks(subject: Subject) -> None:
+    wanted = {"SecretId": "secret", "AttachmentId": "tgw-attach-1", "Region": "us-west-2"}
+    asked = {"RequestType": "Create", "ResourceProperties": wanted}
     place = {
         "StackId": "stack",
         "RequestId": "request",
         "LogicalResourceId": "VapidKeys",
         "ResponseURL": "https://answer.example",
     }
-    with running(VAPID_KEYS) as run:
+    with running(subject) as run:
 
         @examples(15)
         @given(event=altered(asked))

@@ -132,6 +132,8 @@ _CONTROL_PLANE_ONLY = {
         "EC2::VPCDHCPOptionsAssociation EC2::VPCEndpoint EC2::VPCGatewayAttachment EC2::VPCPeeringConnection "
         "EC2::VPNConnection EC2::VPNGateway"
     ),
+    "described in both Regions, and accepted in the other one; gateways and their routes are records, and no packet "
+    "passes": "EC2::TransitGatewayPeeringAttachment",
     "there is no traffic to log": "EC2::FlowLog",
     "no search engine runs behind it": "OpenSearchService::Domain",
     "the application is described, but its job does not run": (
