@@ -33,6 +33,7 @@ from cdp_constructs.core.images import image_from_folder as image_from_folder
 from cdp_constructs.core.validation import InvalidOptionError as InvalidOptionError
 from cdp_constructs.data.batch_layer import BatchLayer as BatchLayer
 from cdp_constructs.data.batch_warehouse import BatchWarehouse as BatchWarehouse
+from cdp_constructs.data.log_aggregation import LogAggregation as LogAggregation
 from cdp_constructs.data.speed_layer import SpeedLayer as SpeedLayer
 from cdp_constructs.data.speed_layer import TableCapacity as TableCapacity
 from cdp_constructs.data.speed_layer import Threshold as Threshold

@@ -70,6 +70,7 @@ _KINDS: Mapping[str, Kind] = {
     "aws_lambda.IAlias": Kind(),
     "aws_lambda.IFunction": Kind(),
     "aws_lambda.ILayerVersion": Kind("layer_version_arn", any_account=True),
+    "aws_logs.ILogGroup": Kind("log_group_arn"),
     "aws_rds.IDatabaseCluster": Kind(),
     "aws_route53.IHostedZone": Kind(everywhere=True),
     "aws_s3.IBucket": Kind(),

@@ -1,4 +1,4 @@
-"""Metrics and alarms of the batch layer's deliveries."""
+"""Metrics and alarms of deliveries to S3."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -50,16 +50,7 @@ def add_delivery_alarms(
         reads: Whether records are read from a stream, so that none can be refused.
         alarm_topic: Receives the alarms; None leaves them out.
     """
-    add_alarm(
-        scope,
-        "FreshnessAlarm",
-        metric_lag(stream),
-        alarm_topic=alarm_topic,
-        threshold=interval.to_seconds() + _SLACK.to_seconds(),
-        evaluation_periods=3,
-        description=f"{path_of(scope)}: records wait for S3 much longer than they are gathered. Look at the log "
-        "of the delivery stream and at its role; Firehose retries for 24 hours and then loses them.",
-    )
+    add_freshness_alarm(scope, stream, interval, alarm_topic=alarm_topic)
     add_alarm(
         scope,
         "UnconvertedAlarm",
@@ -81,6 +72,42 @@ def add_delivery_alarms(
             "its role; the stream loses them at the end of its retention.",
         )
         return
+    add_throttling_alarm(scope, stream, alarm_topic=alarm_topic)
+
+
+def add_freshness_alarm(
+    scope: "Construct", stream: "firehose.IDeliveryStream", interval: Duration, *, alarm_topic: "sns.ITopic | None"
+) -> None:
+    """Add the alarm of records that wait for S3.
+
+    Args:
+        scope: The pattern.
+        stream: The delivery stream.
+        interval: How long it gathers records.
+        alarm_topic: Receives the alarm; None leaves it out.
+    """
+    add_alarm(
+        scope,
+        "FreshnessAlarm",
+        metric_lag(stream),
+        alarm_topic=alarm_topic,
+        threshold=interval.to_seconds() + _SLACK.to_seconds(),
+        evaluation_periods=3,
+        description=f"{path_of(scope)}: records wait for S3 much longer than they are gathered. Look at the log "
+        "of the delivery stream and at its role; Firehose retries for 24 hours and then loses them.",
+    )
+
+
+def add_throttling_alarm(
+    scope: "Construct", stream: "firehose.IDeliveryStream", *, alarm_topic: "sns.ITopic | None"
+) -> None:
+    """Add the alarm of records that a delivery stream refuses.
+
+    Args:
+        scope: The pattern.
+        stream: The delivery stream.
+        alarm_topic: Receives the alarm; None leaves it out.
+    """
     add_alarm(
         scope,
         "ThrottledAlarm",

@@ -1,17 +1,19 @@
-"""How the batch layer is queried: a workgroup of Athena, saved queries, and what a caller of both is allowed."""
+"""How records in S3 are queried: a workgroup of Athena, saved queries, and what a caller of both is allowed."""
 
 from typing import cast
 
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_athena as athena
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
 from constructs import Construct, IConstruct
 
 from cdp_constructs.core.acknowledgments import acknowledge_resources
-from cdp_constructs.core.cdk import glue, kms, s3
+from cdp_constructs.core.cdk import glue, kms
 from cdp_constructs.core.keys import USE_KEY
 from cdp_constructs.core.paths import stack_of
-from cdp_constructs.data._parquet import RECORDS, glue_arns
+from cdp_constructs.core.periods import days
+from cdp_constructs.data._catalog import glue_arns
 
 RESULTS = "queries/"
 _BYTES_PER_MB = 1_000_000
@@ -21,7 +23,7 @@ def add_workgroup(
     scope: Construct,
     *,
     name: str,
-    bucket: "s3.IBucket",
+    bucket: s3.IBucket,
     encryption_key: "kms.IKey | None",
     scan_limit_mb: int,
     removal_policy: RemovalPolicy,
@@ -29,7 +31,7 @@ def add_workgroup(
     """Add a workgroup that says where results go, how they are encrypted, and what a query may read.
 
     Args:
-        scope: The batch layer.
+        scope: The pattern.
         name: Lower case, unique in the account and Region.
         bucket: Takes results below ``queries/``.
         encryption_key: Encrypts results; None for the key of S3.
@@ -61,7 +63,8 @@ def grant_queries(
     *,
     workgroup: athena.CfnWorkGroup,
     table: "glue.CfnTable",
-    bucket: "s3.IBucket",
+    bucket: s3.IBucket,
+    records: str,
     encryption_key: "kms.IKey | None",
 ) -> iam.Grant:
     """Let a principal query the table in the workgroup: Athena reads records and writes results as the caller.
@@ -71,6 +74,7 @@ def grant_queries(
         workgroup: The only one in which it may run queries.
         table: The only one that it may query.
         bucket: Holds records and results.
+        records: The prefix of records.
         encryption_key: The bucket's.
     """
     stack = stack_of(workgroup)
@@ -82,12 +86,12 @@ def grant_queries(
         "GetQueryResults",
         "GetWorkGroup",
     )
-    records, results = (bucket.arn_for_objects(f"{prefix}*") for prefix in (RECORDS, RESULTS))
+    read, results = (bucket.arn_for_objects(f"{prefix}*") for prefix in (records, RESULTS))
     allowed = (
         ([f"athena:{action}" for action in athena_actions], [arn]),
         (["glue:GetDatabase", "glue:GetTable", "glue:GetPartitions"], glue_arns(workgroup, table)),
         (["s3:ListBucket", "s3:GetBucketLocation"], [bucket.bucket_arn]),
-        (["s3:GetObject"], [records, results]),
+        (["s3:GetObject"], [read, results]),
         (["s3:PutObject", "s3:AbortMultipartUpload"], [results]),
     )
     first, *others = (
@@ -101,5 +105,45 @@ def grant_queries(
     principal = grantee.grant_principal
     if Construct.is_construct(principal):
         reason = "Athena reads records and writes results as the caller, whose objects are only known by their prefix."
-        acknowledge_resources(cast("IConstruct", principal), [records, results], reason)
+        acknowledge_resources(cast("IConstruct", principal), [read, results], reason)
     return first
+
+
+def add_saved_query(
+    scope: Construct,
+    construct_id: str,
+    *,
+    table: "glue.CfnTable",
+    workgroup: athena.CfnWorkGroup,
+    sql: str,
+    description: str,
+) -> athena.CfnNamedQuery:
+    """Keep a query in a workgroup, for people to run.
+
+    Args:
+        scope: The pattern.
+        construct_id: Id inside it, and the query's name.
+        table: What it reads.
+        workgroup: Where it is kept.
+        sql: In the dialect of Athena.
+        description: What it answers.
+    """
+    query = athena.CfnNamedQuery(
+        scope,
+        construct_id,
+        name=construct_id,
+        database=table.database_name,
+        query_string=sql,
+        description=description,
+        work_group=workgroup.name,
+    )
+    query.node.add_dependency(workgroup)
+    query.node.add_dependency(table)
+    return query
+
+
+def expiring_results() -> s3.LifecycleRule:
+    """Return the rule of a bucket that removes the results of queries."""
+    return s3.LifecycleRule(
+        id="ExpireQueryResults", prefix=RESULTS, expiration=days(7), noncurrent_version_expiration=days(1)
+    )

@@ -23,11 +23,11 @@ from cdp_constructs.core.cdk import lambda_
 from cdp_constructs.core.layers import share_module
 from cdp_constructs.core.names import lower_case_name
 from cdp_constructs.core.options import checks_options
-from cdp_constructs.core.periods import days, minutes
+from cdp_constructs.core.periods import minutes
 from cdp_constructs.core.validation import InvalidOptionError, check_duration, check_exclusive, check_range
 from cdp_constructs.data._deliveries import add_delivery_alarms, metric_behind, metric_lag, metric_rejected
-from cdp_constructs.data._parquet import add_parquet_delivery, add_parquet_table
-from cdp_constructs.data._queries import RESULTS, add_workgroup, grant_queries
+from cdp_constructs.data._parquet import RECORDS, add_parquet_delivery, add_parquet_table
+from cdp_constructs.data._queries import add_saved_query, add_workgroup, expiring_results, grant_queries
 from cdp_constructs.data._records import ABOUT, check_columns
 
 ColumnType: TypeAlias = Literal["bigint", "boolean", "double", "int", "string"]
@@ -203,18 +203,9 @@ class BatchLayer(Construct):
             sql: In the dialect of Athena; compare ``hour`` so that it does not read everything.
             description: What it answers.
         """
-        query = athena.CfnNamedQuery(
-            self,
-            construct_id,
-            name=construct_id,
-            database=self.database_name,
-            query_string=sql,
-            description=description,
-            work_group=self.workgroup_name,
+        return add_saved_query(
+            self, construct_id, table=self._table, workgroup=self._workgroup, sql=sql, description=description
         )
-        query.node.add_dependency(self._workgroup)
-        query.node.add_dependency(self._table)
-        return query
 
     def grant_put(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let a producer put records into ``delivery_stream``, each with a line end.
@@ -236,6 +227,7 @@ class BatchLayer(Construct):
             workgroup=self._workgroup,
             table=self._table,
             bucket=self.bucket,
+            records=RECORDS,
             encryption_key=self._bucket_key,
         )
 
@@ -291,13 +283,10 @@ class BatchLayer(Construct):
             raise InvalidOptionError(self, "stream", "is where all records come from", fix)
 
     def _make_bucket(self, removal_policy: RemovalPolicy) -> s3.Bucket:
-        expiring = s3.LifecycleRule(
-            id="ExpireQueryResults", prefix=RESULTS, expiration=days(7), noncurrent_version_expiration=days(1)
-        )
         return add_private_bucket(
             self,
             "Bucket",
             encryption_key=self.encryption_key,
             removal_policy=removal_policy,
-            lifecycle_rules=[expiring],
+            lifecycle_rules=[expiring_results()],
         )

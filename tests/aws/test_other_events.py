@@ -1,6 +1,7 @@
 """Handlers that AWS calls by itself: streams, schedules, CloudFormation, rotations, functions at the edge."""
 
 import base64
+import gzip
 import json
 import os
 import subprocess
@@ -45,7 +46,7 @@ BY_INVOCATION = {
 OF_OTHERS = {
     *("alb", "appsync-events-authorizer", "appsync-events-publish", "cognito-create-auth-challenge"),
     *("cognito-custom-message", "cognito-define-auth-challenge", "cognito-pre-token-generation"),
-    *("cognito-pre-token-generation-2", "cognito-verify-auth-challenge", "firehose-transformation", "rest-api"),
+    *("cognito-pre-token-generation-2", "cognito-verify-auth-challenge", "rest-api"),
     *("s3", "sns"),
 }
 
@@ -71,6 +72,21 @@ def test_records_of_a_stream_are_folded() -> None:
     # The other record of the page is a text, and no reading.
     (rejected,) = aws.requests("SendMessage")
     assert documented("kinesis")["Records"][1]["kinesis"]["sequenceNumber"] in rejected["MessageBody"]
+
+
+def test_log_events_on_their_way_to_s3_become_lines() -> None:
+    event = documented("firehose-transformation")
+    (record,) = event["records"]
+    answer, _ = run(event, "cdp_constructs.data.handlers.log_lines")
+    # What the page sends is a text, and no record of a subscription filter.
+    assert answer["records"] == [{"recordId": record["recordId"], "data": record["data"], "result": "ProcessingFailed"}]
+    events = [{"id": "1", "timestamp": 1, "message": "Hello World"}]
+    sent = {"messageType": "DATA_MESSAGE", "logGroup": "g", "logStream": "s", "subscriptionFilters": ["orders"]}
+    body = gzip.compress(json.dumps({**sent, "logEvents": events}).encode())
+    record["data"] = base64.b64encode(body).decode()
+    answer, _ = run(event, "cdp_constructs.data.handlers.log_lines")
+    (made,) = answer["records"]
+    assert (made["result"], made["metadata"]) == ("Ok", {"partitionKeys": {"service": "orders"}})
 
 
 def test_changes_of_a_table_are_published() -> None:

@@ -21,6 +21,7 @@ from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_kinesisfirehose as firehose
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_rds as rds
 from aws_cdk import aws_route53 as route53
 from aws_cdk import aws_s3 as s3
@@ -104,6 +105,7 @@ _IMPORTED: Mapping[Any, Make] = {
     lambda_.IAlias: _of_another_stack(_alias),
     lambda_.IFunction: _by_arn(lambda_.Function.from_function_arn, "lambda", "function:f"),
     lambda_.ILayerVersion: _by_arn(lambda_.LayerVersion.from_layer_version_arn, "lambda", "layer:l:1"),
+    logs.ILogGroup: _by_arn(logs.LogGroup.from_log_group_arn, "logs", "log-group:g"),
     rds.IDatabaseCluster: _of_another_stack(
         lambda stack, name: rds.DatabaseCluster.from_database_cluster_attributes(
             stack, name, cluster_identifier="given"

@@ -41,6 +41,7 @@ from cdp_constructs import (
     HumanApproval,
     IdempotentFunction,
     IdentityProvider,
+    LogAggregation,
     PrivateCacheDistribution,
     RealtimeChannels,
     ReleasedFunction,
@@ -180,6 +181,16 @@ def _check_release(release: ReleasedFunction) -> None:
     release.attach_after_traffic_hook(check)
 
 
+def _collect_logs(aggregation: LogAggregation) -> None:
+    # The owner of log groups is outside of the aggregation, whose own are left out.
+    stack = Stack.of(aggregation)
+    service = Stack(stack, "GivenService")
+    logs.LogGroup(service, "Log")
+    aggregation.add_log_groups(service, service="given")
+    some = logs.FilterPattern.any_term("ERROR")
+    aggregation.add_log_group(logs.LogGroup(stack, "GivenLog"), service="given", filter_pattern=some)
+
+
 def _mount_files(files: SharedFiles) -> None:
     folder = files.add_folder("Given", path="/given")
     files.mount_to_service(_service(files, files.vpc), folder, path="/mnt/given")
@@ -226,6 +237,7 @@ def _service(scope: Any, vpc: ec2.IVpc) -> ecs.FargateService:
 _BY_TYPE: Mapping[type, Callable[[Any], None]] = {
     DirectIntegrationApi: _add_service_routes,
     IdempotentFunction: _call_function,
+    LogAggregation: _collect_logs,
     ReleasedFunction: _check_release,
     SharedFiles: _mount_files,
 }

@@ -16,6 +16,7 @@ HANDLERS = {
     "cdp_constructs/compute/handlers/deep_health": (SCHEDULED, "test_servers"),
     "cdp_constructs/compute/handlers/scale_up": (SCHEDULED, "test_servers"),
     "cdp_constructs/data/handlers/index_reconciliation": (SCHEDULED, "test_reconciliation"),
+    "cdp_constructs/data/handlers/log_lines": (INVOKED, "test_log_lines"),
     "cdp_constructs/data/handlers/speed_layer": (STREAM, "test_streams"),
     "cdp_constructs/data/handlers/storage_index": (QUEUE, "test_batches"),
     "cdp_constructs/data/handlers/user_data": (HTTP, "test_user_data"),
@@ -79,7 +80,7 @@ HANDLERS = {
 }
 # Other code that reads what strangers, devices and viewers send.
 OTHERS = {
-    "cdp_constructs/data/_parquet.py": "test_glue",
+    "cdp_constructs/data/_catalog.py": "test_glue",
     "cdp_constructs/delivery/_distributions.py": "test_edge",
     "cdp_constructs/delivery/_site_origin.py": "test_edge",
     "devices/cdp_device/session.py": "test_callbacks",

@@ -1,6 +1,7 @@
 """CloudWatch Logs: what becomes of log events once they are stored: metrics, and deliveries to subscriptions.
 
-Subscription filters deliver to functions, asynchronously, and to Kinesis and Firehose streams.
+Subscription filters deliver to functions, asynchronously, and to Kinesis and Firehose streams; what they cannot deliver
+is counted in `DeliveryErrors`.
 
 MiniStack calls functions itself, so that they have no retries and no destinations, and delivers nothing to streams.
 
@@ -17,6 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit.metrics import emit
 from cdp_constructs.local.kit.patch import patch
 from cdp_constructs.local.services.cloudwatch import log_metrics
 from cdp_constructs.local.services.iam import sessions
@@ -41,7 +43,7 @@ def _stored(_original: Callable[..., None], group: str, stream: str, events: Seq
         found = [event for event in events if log_metrics.matches(each.get("filterPattern") or "", _message(event))]
         if found and not own:
             data = gzip.compress(json.dumps(_envelope(group, stream, each, found)).encode())
-            _concurrency.spawn_background(_send, destination, each.get("roleArn") or "", data, thread_name="logs")
+            _concurrency.spawn_background(_send, group, each, data, len(found), thread_name="logs")
 
 
 def _message(event: Mapping[str, Any]) -> str:
@@ -65,7 +67,8 @@ def _envelope(
     }
 
 
-def _send(destination: str, role: str, data: bytes) -> None:
+def _send(group: str, subscription: Mapping[str, Any], data: bytes, events: int) -> None:
+    destination, role = str(subscription.get("destinationArn", "")), subscription.get("roleArn") or ""
     try:
         _, _, service, region, account, resource = destination.split(":", 5)
         with _responses.request_scope(account, region):
@@ -79,3 +82,15 @@ def _send(destination: str, role: str, data: bytes) -> None:
                 delivery.put_record(DeliveryStreamName=resource.rpartition("/")[2], Record={"Data": data})
     except Exception as error:  # noqa: BLE001  # what CloudWatch Logs cannot deliver is dropped
         _logger.warning("a subscription does not deliver to %s: %s", destination, error)
+        _count_errors(group, subscription, events)
+
+
+def _count_errors(group: str, subscription: Mapping[str, Any], events: int) -> None:
+    service, region, account = str(subscription.get("destinationArn", "")).split(":")[2:5]
+    dimensions = {
+        "LogGroupName": group,
+        "DestinationType": {"kinesis": "Kinesis Data Stream"}.get(service, service.capitalize()),
+        "FilterName": str(subscription.get("filterName", "")),
+    }
+    with _responses.request_scope(account, region):
+        emit("AWS/Logs", "DeliveryErrors", dimensions, events)

@@ -17,6 +17,13 @@ _REFUSED = (
     "NOT_SUPPORTED: Queries of this type are not supported: a query reads the data of its tables, and nothing else"
 )
 
+# https://docs.aws.amazon.com/athena/latest/ug/functions.html, by those of DuckDB.
+_FUNCTIONS_OF_ATHENA = (
+    "json_extract_scalar(document, path) AS json_extract_string(document, path)",
+    # The letters of dates are the same; those of times are not.
+    "date_format(moment, pattern) AS strftime(CAST(moment AS TIMESTAMP), pattern)",
+)
+
 _folders: ContextVar[Sequence[str] | None] = ContextVar("_folders", default=None)
 """Folders of the query in progress; None where no caller wrote SQL: the server's temporary files."""
 _is_own: ContextVar[bool] = ContextVar("_is_own", default=False)
@@ -42,6 +49,8 @@ def _connect(original: Callable[..., Any], *arguments: Any, **options: Any) -> A
     connection.execute("SET allowed_directories = ?", [[tempfile.gettempdir()] if folders is None else [*folders]])
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
+    for macro in _FUNCTIONS_OF_ATHENA:
+        connection.execute(f"CREATE MACRO {macro}")
     return connection
 
 

@@ -58,6 +58,7 @@ _PURPOSES: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("AWS::Lambda::EventSourceMapping", "event source mapping"),
             ("AWS::Kinesis::Stream", "stream"),
             ("AWS::KinesisFirehose::DeliveryStream", "delivery stream"),
+            ("AWS::Logs::SubscriptionFilter", "subscription filter"),
             ("AWS::IoT::TopicRule", "topic rule"),
             ("AWS::Pipes::Pipe", "pipe"),
             ("AWS::SES::ConfigurationSet", "mail configuration"),

@@ -504,6 +504,7 @@ _TOLD = (
     "AWS::Events::Rule",
     "AWS::IoT::TopicRule",
     "AWS::KinesisFirehose::DeliveryStream",
+    "AWS::Logs::SubscriptionFilter",
     "AWS::Pipes::Pipe",
     "AWS::Scheduler::Schedule",
 )

@@ -18,7 +18,8 @@ from cdp_constructs.local.kit import clock, ministack
 from cdp_constructs.local.kit.admin import route
 from cdp_constructs.local.kit.metrics import emit, gauge
 from cdp_constructs.local.kit.patch import patch
-from cdp_constructs.local.services.firehose.delivery import Record, deliver
+from cdp_constructs.local.services.firehose.delivery import deliver
+from cdp_constructs.local.services.firehose.transformation import Record
 
 _firehose: Any = ministack.module("services.firehose", "_streams")
 _responses: Any = ministack.module("core.responses")

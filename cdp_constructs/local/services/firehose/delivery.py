@@ -1,27 +1,29 @@
 """Firehose: puts a batch of records into S3.
 
 MiniStack's prefixes, partition keys and error documents are used as they are; error documents stay one to an object.
-Nothing is delivered that the stream's role may not put.
+Nothing is delivered that the stream's role may not put. What a function fails to transform goes below the error prefix,
+too.
 """
 
 import gzip
+import json
 import time
 import uuid
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Any
 
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.services.firehose.conversion import convert
+from cdp_constructs.local.services.firehose.transformation import Record, transform
 from cdp_constructs.local.services.iam.evaluation import role_allows
 
-__all__ = ["Record", "deliver"]
+__all__ = ["deliver"]
 
 
 _firehose: Any = ministack.module(
     "services.firehose",
     "_DeliveryError",
-    "_apply_lambda_processors",
     "_deliver_to_s3",
     "_evaluate_prefix",
     "_java_time",
@@ -30,27 +32,22 @@ _firehose: Any = ministack.module(
     "_s3_bucket_from_arn",
 )
 
-Record: TypeAlias = tuple[str, bytes, float]
-"""Id, data, and when it arrived."""
-
 
 def deliver(stream: Mapping[str, Any], destination: Mapping[str, Any], records: list[Record]) -> int:
     """Put the records into S3; return how many went below the error prefix."""
     config = destination["config"]
     bucket = _firehose._s3_bucket_from_arn(config.get("BucketARN", ""))
     _check_role(config.get("RoleARN", ""), f"arn:aws:s3:::{bucket}/{_start(config)}any")
-    lambda_keys: dict[str, dict[str, str]] = {}
-    batch = [(identity, data) for identity, data, _ in records]
-    processed = _firehose._apply_lambda_processors(stream, destination, batch, partition_sink=lambda_keys)
+    transformed = transform(stream, config, records)
     # An object is filed under the arrival of its oldest record.
     oldest = time.gmtime(records[0][2])
     groups: dict[str, list[bytes]] = defaultdict(list)
     failed = []
-    for identity, data in processed:
+    for data, lambda_keys in transformed.records:
         try:
             dynamic = (config.get("DynamicPartitioningConfiguration") or {}).get("Enabled")
             keys = _firehose._metadata_extraction_keys(config, data) if dynamic else None
-            prefix = _firehose._evaluate_prefix(config.get("Prefix", ""), oldest, keys, lambda_keys.get(identity))
+            prefix = _firehose._evaluate_prefix(config.get("Prefix", ""), oldest, keys, lambda_keys)
         except _firehose._DeliveryError:
             failed.append(data)
         else:
@@ -59,12 +56,21 @@ def deliver(stream: Mapping[str, Any], destination: Mapping[str, Any], records: 
         bodies, extension, unconverted = _bodies(config, group)
         failed += unconverted
         for body in bodies:
-            when = _firehose._java_time("yyyy-MM-dd-HH-mm-ss", oldest)
-            name = f"{stream['name']}-{stream.get('version', 1)}-{when}-{uuid.uuid4()}"
-            _firehose._put_s3_object(bucket, f"{prefix}{name}{config.get('FileExtension') or extension}", body)
+            extension = config.get("FileExtension") or extension
+            _firehose._put_s3_object(bucket, f"{prefix}{_name(stream, oldest)}{extension}", body)
     for data in failed:
         _firehose._deliver_to_s3(stream, destination, data)  # fails again, and writes the error document
+    for failure in transformed.failures:
+        prefix = _firehose._evaluate_prefix(
+            config.get("ErrorOutputPrefix") or "processing-failed/", oldest, error_type="processing-failed"
+        )
+        _firehose._put_s3_object(bucket, f"{prefix}{_name(stream, oldest)}", f"{json.dumps(failure)}\n".encode())
     return len(failed)
+
+
+def _name(stream: Mapping[str, Any], oldest: time.struct_time) -> str:
+    when = _firehose._java_time("yyyy-MM-dd-HH-mm-ss", oldest)
+    return f"{stream['name']}-{stream.get('version', 1)}-{when}-{uuid.uuid4()}"
 
 
 def _bodies(config: Mapping[str, Any], group: list[bytes]) -> tuple[list[bytes], str, list[bytes]]:
