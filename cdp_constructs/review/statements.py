@@ -9,7 +9,7 @@ from typing import Any
 from cdp_constructs.review.templates import Resource, Template, under
 from cdp_constructs.review.values import Values, listed
 
-__all__ = ["Permission", "permissions", "principals", "services_of"]
+__all__ = ["Permission", "conditions_text", "permissions", "principals", "services_of"]
 
 _POLICIES = {
     "AWS::IAM::Policy": "PolicyDocument",
@@ -143,7 +143,7 @@ def _statements(
             denies=statement.get("Effect") == "Deny",
             actions=("all but " if inverted else "") + _actions(actions),
             resources=named,
-            conditions=_conditions(statement.get("Condition", {}), values),
+            conditions=conditions_text(statement.get("Condition", {}), values),
             policy=resource.name,
             any_action=inverted or any(action.endswith((":*", "*:*")) or action == "*" for action in actions),
             any_resource="NotResource" in statement or any(one == "*" for one in named),
@@ -201,7 +201,8 @@ _SAME = ("arn equals", "bool", "string equals")
 _QUANTIFIED = re.compile(r"for (all|any) values? ")
 
 
-def _conditions(conditions: object, values: Values) -> str:
+def conditions_text(conditions: object, values: Values) -> str:
+    """Return the conditions of a statement as one clause: ``if aws:SourceAccount is (account)``; empty for none."""
     if not isinstance(conditions, Mapping):
         return ""
     said = [

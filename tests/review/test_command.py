@@ -126,6 +126,17 @@ def test_a_gate_fails_on_what_it_names(repository: Repository, run: Run, kinds: 
     assert run("review", "--fail-on", kinds, folder=repository.folder)[0] == status
 
 
+def test_a_gate_against_broadening_fails_on_a_widened_trust_policy(repository: Repository, run: Run) -> None:
+    body = shop()
+    statement = {"Action": "sts:AssumeRole", "Effect": "Allow", "Principal": {"AWS": "222222222222"}}
+    properties(body, "IAM::Role")["AssumeRolePolicyDocument"] = {"Statement": [statement]}
+    repository.write(SNAPSHOT, body)
+    status, text = run("review", "--fail-on", "broadening", folder=repository.folder)
+    assert status == 3
+    assert "IAM       role WorkerRole may be assumed by more\n" in text
+    assert "now   account 222222222222 may assume it\n" in text
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

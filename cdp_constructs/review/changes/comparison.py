@@ -9,6 +9,7 @@ from cdp_constructs.review.changes.findings import Finding
 from cdp_constructs.review.changes.pairs import pair
 from cdp_constructs.review.changes.permissions import broadened
 from cdp_constructs.review.changes.rest import code, cost, rest
+from cdp_constructs.review.changes.trust import trusted
 from cdp_constructs.review.changes.watching import alarms, exposure, failed_work
 from cdp_constructs.review.templates import Template
 
@@ -58,6 +59,7 @@ def compare(one: Compared) -> list[Finding]:
     found: Iterable[Finding] = (
         *data(named, new, again),
         *broadened(named, new),
+        *trusted(named, new, again),
         *exposure(named, new),
         *alarms(named, new, again),
         *failed_work(named, new),

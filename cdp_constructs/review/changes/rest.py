@@ -9,6 +9,7 @@ from cdp_constructs.review.changes.data import holds_data
 from cdp_constructs.review.changes.findings import Finding, Kind
 from cdp_constructs.review.changes.pairs import Pairs
 from cdp_constructs.review.changes.properties import PropertyChange, changed_properties, replacing
+from cdp_constructs.review.changes.trust import TRUST, trust_is_wider
 from cdp_constructs.review.templates import Resource, Template
 from cdp_constructs.review.values import Values
 
@@ -79,7 +80,12 @@ def rest(old: Template, new: Template, pairs: Pairs) -> Iterator[Finding]:
         if one.type in _FOLLOWS:
             followers[_FOLLOWS[one.type]] += one.properties != other.properties
             continue
-        changes = [change for change in changed_properties(one, other, before, now) if not _is_told(one, change)]
+        told = {TRUST} if one.type == "AWS::IAM::Role" and trust_is_wider(one, other, old, new) else set()
+        changes = [
+            change
+            for change in changed_properties(one, other, before, now)
+            if change.property not in told and not _is_told(one, change)
+        ]
         replaced = replacing(one.type, changes) if not holds_data(one) else []
         if changes and not (holds_data(one) and replacing(one.type, changes)):
             title = f"{other.name} ({_type(one)}) {'is replaced' if replaced else 'changed'}"
