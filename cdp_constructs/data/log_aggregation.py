@@ -280,7 +280,7 @@ class LogAggregation(Construct):
             self.transform_function.metric_errors(period=minutes(5)),
             alarm_topic=self._alarm_topic,
             description=f"{path_of(self)}: the function that makes lines fails. Firehose tries it four times, then the "
-            f"events are below {ERRORS}processing-failed/. Read its log, mend it, and put them again.",
+            f"events are below {ERRORS}processing-failed/. Read its log, correct it, and put them again.",
         )
 
     def _make_bucket(self, kept: Duration, removal_policy: RemovalPolicy) -> s3.Bucket:

@@ -80,7 +80,7 @@ class TableStore:
 
         One transaction writes the message with the next number of its room, on condition that nobody else has taken the
         number, and that its author has not sent the id before. Messages of a room wait for each other within a server;
-        with those of other servers it is tried again.
+        with those of other servers it is attempted again.
 
         Raises:
             RefusedError: the table will never store it.

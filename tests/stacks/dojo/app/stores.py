@@ -21,13 +21,13 @@ class Keeping(Protocol):
     """A store."""
 
     settings: dict[str, str]
-    """What servers and workers are told of it."""
+    """What servers and workers are configured with for it."""
 
     def fail(self) -> None:
         """Begin to fail; it comes back by itself."""
 
     def store_silently(self, room: str, number: int, text: str) -> None:
-        """Store a message as when nobody is told of it."""
+        """Store a message without a notice to anybody."""
 
     def attempts(self, **of: str) -> list[int]:
         """Return how often each notice that waits was tried; of a room or a person."""

@@ -125,7 +125,7 @@ async function enter(chat: Chat): Promise<void> {
   });
 }
 
-/** Do something again and again, with a pause; what fails is shown, and tried again. */
+/** Do something again and again, with a pause; what fails is shown, and repeated. */
 function again(pause: number, act: () => Promise<void>): void {
   setTimeout(async () => {
     await attempt(act);
