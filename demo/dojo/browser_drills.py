@@ -7,7 +7,7 @@ from typing import cast
 
 from demo.dojo.browsers import BrowserCrowd, BrowserPerson
 from demo.dojo.faults import Faults
-from demo.dojo.intruder import ACCEPTED, REFUSED, Intruder, Victim, refused
+from demo.dojo.intruder import ACCEPTED, REFUSED, Account, Victim, refused
 from demo.dojo.ledger import Watch
 from demo.dojo.notified import phone_of
 from demo.report import expect
@@ -91,11 +91,11 @@ async def do_what_is_accepted(on: Faults) -> str:
     return f"{len(ACCEPTED)} of {len(ACCEPTED)}: {'; '.join(ACCEPTED)}"
 
 
-def _refused(what: str, intruder: Intruder, victim: Victim) -> str:
+def _refused(what: str, intruder: Account, victim: Victim) -> str:
     return refused(lambda: REFUSED[what](intruder, victim))
 
 
-async def _meet(on: Faults) -> tuple[Intruder, Victim]:
+async def _meet(on: Faults) -> tuple[Account, Victim]:
     """Return somebody new, and one of the people with a message and a picture."""
     crowd = _crowd(on)
     ben = cast("BrowserPerson", crowd.present[1])
@@ -103,4 +103,4 @@ async def _meet(on: Faults) -> tuple[Intruder, Victim]:
     message = await ben.say(f"my dog {secrets.token_hex(4)}", attachment=picture)
     phone = await phone_of(crowd.board, crowd.away)
     victim = Victim(ben.name, ben.identity, crowd.room, message["id"], picture, crowd.away.name, phone)
-    return await asyncio.to_thread(Intruder, crowd.board), victim
+    return await asyncio.to_thread(Account, crowd.board), victim

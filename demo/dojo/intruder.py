@@ -13,7 +13,7 @@ from demo.dojo.browsers import BrowserBoard, in_room, item_of, of_owner, time_of
 from demo.dojo.notified import Place
 from demo.report import StepFailed, eventually, expect
 
-__all__ = ["ACCEPTED", "REFUSED", "Intruder", "Victim", "refused"]
+__all__ = ["ACCEPTED", "REFUSED", "Account", "Victim", "refused"]
 
 DENIED = {"AccessDenied", "AccessDeniedException", "AuthorizationError", "NotAuthorizedException"}
 
@@ -41,8 +41,8 @@ class Victim:
     phone: Place
 
 
-class Intruder:
-    """An account like any other, and the AWS SDK.
+class Account:
+    """An account like any other, and the AWS SDK in place of the page.
 
     Args:
         board: The board.
@@ -53,7 +53,7 @@ class Intruder:
         self.token, self.identity, self._credentials = board.enter(f"{uuid.uuid4().hex}@example.com")
 
     def client(self, service: str) -> Any:
-        """Return a client with the intruder's own credentials."""
+        """Return a client with the credentials of this account."""
         return self.board.cloud.client(service, region=self.board.region, credentials=self._credentials)
 
     @property
@@ -94,7 +94,7 @@ def refused(act: Callable[[], Any]) -> str:
     raise StepFailed("it was not refused")
 
 
-Move = Callable[[Intruder, Victim], Any]
+Move = Callable[[Account, Victim], Any]
 
 
 def _foreign(victim: Victim) -> dict[str, Any]:
@@ -106,7 +106,7 @@ def _message(victim: Victim) -> dict[str, Any]:
     return {**_foreign(victim), **item_of(fields)}
 
 
-def _batch(one: Intruder, victim: Victim) -> Any:
+def _batch(one: Account, victim: Victim) -> Any:
     own = item_of({"owner": one.identity, "id": "own"})
     writes = [{"PutRequest": {"Item": item}} for item in (own, _message(victim))]
     return one.tables.batch_write_item(RequestItems={one.board.messages: writes})
@@ -168,17 +168,17 @@ REFUSED: Mapping[str, Move] = {
 """By what is tried; each has to be refused."""
 
 
-def _speaks_uninvited(one: Intruder, victim: Victim) -> None:
+def _speaks_uninvited(one: Account, victim: Victim) -> None:
     one.say(victim.room, "nobody invited me")
     expect(("nobody", "nobody invited me") in one.texts(victim.room), "the message is not in the room")
 
 
-def _speaks_as(one: Intruder, victim: Victim) -> None:
+def _speaks_as(one: Account, victim: Victim) -> None:
     one.say(victim.room, "it is me, honestly", name=victim.name)
     expect((victim.name, "it is me, honestly") in one.texts(victim.room), "the message has another name")
 
 
-def _notifies_as(one: Intruder, victim: Victim) -> None:
+def _notifies_as(one: Account, victim: Victim) -> None:
     notice = {"person": victim.away, "author": victim.name, "url": "https://evil.example.com"}
     attributes = {"person": {"DataType": "String", "StringValue": victim.away}}
     publish = one.client("sns").publish
@@ -190,25 +190,25 @@ def _notifies_as(one: Intruder, victim: Victim) -> None:
     eventually(came, within=20, what="the notice on the phone")
 
 
-def _reads_uninvited(one: Intruder, victim: Victim) -> None:
+def _reads_uninvited(one: Account, victim: Victim) -> None:
     expect(any(name == victim.name for name, _ in one.texts(victim.room)), "the room was not read")
     found = one.tables.query(**of_owner(one.board.messages, victim.identity))["Items"]
     expect(found, "the messages of one person were not read")
 
 
-def _opens_a_picture(one: Intruder, victim: Victim) -> None:
+def _opens_a_picture(one: Account, victim: Victim) -> None:
     found = one.files.get_object(Bucket=one.board.bucket, Key=victim.picture)["Body"].read()
     expect(found, "the picture is empty")
 
 
-def _rewrites(one: Intruder, victim: Victim) -> None:
+def _rewrites(one: Account, victim: Victim) -> None:
     item = one.say(victim.room, "I owe you ten")
     one.tables.put_item(TableName=one.board.messages, Item={**item, "text": {"S": "you owe me ten"}})
     texts = [text for _, text in one.texts(victim.room)]
     expect("you owe me ten" in texts and "I owe you ten" not in texts, "the first text is still there")
 
 
-def _is_somebody_else(one: Intruder, victim: Victim) -> None:
+def _is_somebody_else(one: Account, victim: Victim) -> None:
     people, key = one.board.people, item_of({"owner": one.identity})
     one.tables.put_item(TableName=people, Item={**key, **item_of({"name": victim.away, "seen": time_of()})})
     found = one.tables.query(
@@ -222,7 +222,7 @@ def _is_somebody_else(one: Intruder, victim: Victim) -> None:
     expect(len(found) > 1, "the name was not taken")
 
 
-def _is_ahead(one: Intruder, victim: Victim) -> None:
+def _is_ahead(one: Account, victim: Victim) -> None:
     item = one.say(victim.room, "from next year", later=timedelta(days=365))
     kept = one.tables.query(**of_owner(one.board.messages, one.identity))["Items"]
     expect(item in kept, "the message was not kept")
@@ -230,7 +230,7 @@ def _is_ahead(one: Intruder, victim: Victim) -> None:
     expect("from next year" not in [text for _, text in one.texts(victim.room)], "readers see it")
 
 
-def _uploads_a_page(one: Intruder, _: Victim) -> None:
+def _uploads_a_page(one: Account, _: Victim) -> None:
     key = f"files/{one.identity}/cat.png"
     one.files.put_object(Bucket=one.board.bucket, Key=key, Body=b"<script></script>", ContentType="text/html")
     found = one.files.head_object(Bucket=one.board.bucket, Key=key)

@@ -1,5 +1,6 @@
 """Where somebody who is away gets a notice: a browser, or a phone."""
 
+import asyncio
 import json
 import secrets
 from collections.abc import Awaitable, Callable
@@ -10,7 +11,7 @@ from demo.dojo.people import Person
 from demo.dojo.stage import Deployed
 from demo.report import expect
 
-__all__ = ["Place", "PlaceOf", "browser_of", "phone_of"]
+__all__ = ["Place", "PlaceOf", "browser_of", "phone_of", "subscribe_phone"]
 
 
 class Place(Protocol):
@@ -54,6 +55,11 @@ async def browser_of(stage: Deployed, person: Person) -> Place:
 
 async def phone_of(stage: Deployed, person: Person) -> Place:
     """Subscribe a person's phone to the board's topic."""
+    return await asyncio.to_thread(subscribe_phone, stage, person.name)
+
+
+def subscribe_phone(stage: Deployed, person: str) -> Place:
+    """Subscribe the phone of somebody of this name to the board's topic."""
     sns, token = stage.client("sns"), secrets.token_hex(16)
     application = sns.create_platform_application(
         Name="dojo", Platform="GCM", Attributes={"PlatformCredential": "made-up"}
@@ -63,6 +69,6 @@ async def phone_of(stage: Deployed, person: Person) -> Place:
         TopicArn=stage.outputs["TopicArn"],
         Protocol="application",
         Endpoint=endpoint,
-        Attributes={"FilterPolicy": json.dumps({"person": [person.name]})},
+        Attributes={"FilterPolicy": json.dumps({"person": [person]})},
     )
     return _Phone(stage, token)
