@@ -166,7 +166,7 @@ chromium:
 
 test-web: $(INSTALLED) $(WEB_BUILT) chromium ## the web client: its logic, then two browsers against the embedded cloud
 	cd $(WEB) && "$(CURDIR)/$(BIN)/npm" test --silent
-	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest tests/stacks/chat/web tests/stacks/dojo/browser_only/web --ignore=tests/stacks/chat/web/test_demo.py -m browser -n 0 $(PYTEST_ARGS)
+	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest tests/stacks/chat/web tests/stacks/dojo/browser_only/web tests/tools/test_site.py --ignore=tests/stacks/chat/web/test_demo.py -m browser -n 0 $(PYTEST_ARGS)
 
 test-demos: $(INSTALLED) $(WEB_BUILT) chromium ## demonstrations leave no file and no process, however they end
 	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest tests/stacks/chat/web/test_demo.py -m browser -n 0 $(PYTEST_ARGS)
@@ -174,7 +174,7 @@ test-demos: $(INSTALLED) $(WEB_BUILT) chromium ## demonstrations leave no file a
 test-packaging: $(INSTALLED) ## the wheel in an environment of its own, its bill of materials, and what make pattern writes
 	$(BIN)/python -m pytest tests/test_wheel.py tests/tools -m packaging -n auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
-test-security: $(INSTALLED) $(WEB_BUILT) chromium ## attackers against the chat and the IoT system on the embedded cloud, by who they are, and hostile files
+test-security: $(INSTALLED) $(WEB_BUILT) chromium ## attackers against the chat, the IoT system and the mobile backend on the embedded cloud, by who they are, and hostile files
 	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest $(SET_security) -n auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 test-operator: $(INSTALLED) $(WEB_BUILT) ## an operator at night: every alarm is raised by its cause, every page's commands run

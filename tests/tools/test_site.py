@@ -3,13 +3,20 @@
 import importlib
 import inspect
 import re
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
+from properdocs import replacement  # noqa: F401  # lets the theme's plugins find the builder, as its command does
+from properdocs.commands.build import build
+from properdocs.config import load_config
 
 import cdp_constructs
+from tests.browsers import open_browser
 from tools.patterns import exports, patterns
-from tools.site_pages import problems, reference
+from tools.site_pages import hooks, problems, reference
 from tools.site_pages.docstrings import markdown, option_texts
 
 ROOT = Path(__file__).parents[2]
@@ -98,6 +105,57 @@ def test_every_pattern_stands_at_its_problem() -> None:
     assert fanout.startswith("A shop that takes an order must archive it")
     links = re.findall(r"\]\((.+?)\)", problems.page())
     assert [link for link in links if not (ROOT / "docs" / link).is_file()] == []
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a site of two pages, one with a diagram, built as the whole one is."""
+    docs, built = tmp_path_factory.mktemp("docs"), tmp_path_factory.mktemp("site")
+    (docs / "patterns").mkdir()
+    (docs / "index.md").write_text("# Start\n\nNo diagram, and `code`.\n")
+    (docs / "patterns/one.md").write_text("# One\n\n```mermaid\nflowchart LR\n  a[topic] --> b[queue]\n```\n")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(problems, "page", lambda: "# By problem\n")
+        patched.setattr(reference, "pages", dict)
+        nav = [{"Home": "index.md"}, {"One": "patterns/one.md"}, {"By problem": problems.PAGE}]
+        config = load_config(str(ROOT / "properdocs.yml"), docs_dir=str(docs), site_dir=str(built), nav=nav)
+        config.plugins.on_startup(command="build", dirty=False)
+        build(config)
+    return built
+
+
+_ASKED_AT_ONCE = re.compile(r"<(?:script|link|img|iframe|source)\b[^>]*?\b(?:src|href)=[\"']?(?:https?:)?//[^>]*>")
+
+
+def test_the_site_draws_diagrams_with_its_own_mermaid(site: Path) -> None:
+    page = (site / "patterns/one/index.html").read_text()
+    assert '<script src="../../assets/mermaid.js" defer></script></head>' in page
+    assert 'globalThis["mermaid"]' in (site / hooks.DIAGRAMS).read_text()[-200:]
+    assert hooks.DIAGRAMS not in (site / "index.html").read_text(), "a page without a diagram does not load it"
+    pages = list(site.rglob("*.html"))
+    assert len(pages) >= 3
+    assert [(path.name, found) for path in pages for found in _ASKED_AT_ONCE.findall(path.read_text())] == []
+
+
+@pytest.mark.browser
+def test_a_browser_asks_no_other_host_for_the_site(site: Path) -> None:
+    handler = partial(SimpleHTTPRequestHandler, directory=str(site))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, open_browser() as browser:
+        Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            address = f"http://127.0.0.1:{server.server_port}"
+            page = browser.new_page()
+            asked: list[str] = []
+            page.on("request", lambda request: asked.append(request.url))
+            for path in ("/", "/patterns/one/"):
+                page.goto(address + path)
+            # The theme puts what is drawn into a closed shadow root, in place of the text.
+            page.wait_for_selector("div.mermaid")
+            page.wait_for_load_state("networkidle")
+        finally:
+            server.shutdown()
+    assert f"{address}/{hooks.DIAGRAMS}" in asked
+    assert [url for url in asked if not url.startswith((address, "data:", "blob:"))] == []
 
 
 def test_start_here_has_the_same_commands_in_both_languages() -> None:

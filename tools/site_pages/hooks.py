@@ -1,4 +1,8 @@
-"""Hooks of the site's builder: pages that are made, and folders of the navigation with all their pages."""
+"""Hooks of the site's builder: pages that are made, folders of the navigation with all their pages, and diagrams.
+
+The theme draws Mermaid diagrams with a global ``mermaid``, and fetches one from a public host where there is none. The
+site brings its own, and a page that has a diagram loads it.
+"""
 
 import re
 from pathlib import Path
@@ -6,13 +10,19 @@ from typing import Any
 
 from properdocs.config.defaults import ProperDocsConfig
 from properdocs.structure.files import File, Files
+from properdocs.structure.pages import Page
+from properdocs.utils import get_relative_url
 
 from tools.patterns import FAMILIES, ROOT, patterns
 from tools.site_pages import problems, reference
 
-__all__ = ["on_config", "on_files"]
+__all__ = ["DIAGRAMS", "on_config", "on_files", "on_post_page"]
 
 _DOCS = ROOT / "docs"
+DIAGRAMS = "assets/mermaid.js"
+"""Where the site has the program that draws diagrams."""
+_MERMAID = ROOT / "node_modules/@mermaid-js/tiny/dist/mermaid.tiny.js"
+_HAS_DIAGRAM = re.compile(r'<pre class="mermaid"')
 
 
 def on_config(config: ProperDocsConfig) -> ProperDocsConfig:
@@ -22,11 +32,25 @@ def on_config(config: ProperDocsConfig) -> ProperDocsConfig:
 
 
 def on_files(files: Files, *, config: ProperDocsConfig) -> Files:
-    """Add the pages that are made."""
+    """Add the pages that are made, and the program that draws diagrams.
+
+    Raises:
+        FileNotFoundError: when it is not installed.
+    """
     made = {problems.PAGE: problems.page(), **reference.pages()}
     for path, text in made.items():
         files.append(File.generated(config, path, content=text))
+    files.append(File.generated(config, DIAGRAMS, content=_MERMAID.read_bytes()))
     return files
+
+
+def on_post_page(output: str, *, page: Page, **_: object) -> str:
+    """Let a page with a diagram load what draws it."""
+    if not _HAS_DIAGRAM.search(output):
+        return output
+    # Deferred scripts run in order before the theme looks for diagrams, which is when the page has been read.
+    script = f'<script src="{get_relative_url(DIAGRAMS, page.url)}" defer></script>'
+    return output.replace("</head>", f"{script}</head>", 1)
 
 
 def _expanded(item: Any) -> Any:
