@@ -23,6 +23,7 @@ from cdp_constructs.core.http_apis import (
     check_throttle,
     name_of,
     throttle_routes,
+    use_scopes,
 )
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.origins import check_origins
@@ -62,9 +63,10 @@ class AuthorizedApi(Construct):
             distribution serves together with this API (``add_api``) is of the same origin and needs no entry.
         issuer: Whose tokens are taken: ``users.issuer`` of a ``SignInUserPool``, ``TokenIssuer.of_user_pool(…)``, or
             ``TokenIssuer(url, audience)`` of any OpenID Connect provider. By default a ``SignInUserPool`` is made.
-        authorization_scopes: A token must have one of these for the routes of ``add_routes`` that name none of their
-            own. Default: every token of the issuer will do, an ID token too, which has no scope; with
-            ``["aws.cognito.signin.user.admin"]`` only access tokens of a Cognito user's own sign-in.
+        authorization_scopes: A token must have one of these for the routes that name none of their own, those of
+            patterns included (``saves.add_routes(shop.api)``). Default: every token of the issuer will do, an ID token
+            too, which has no scope; with ``["aws.cognito.signin.user.admin"]`` only access tokens of a Cognito user's
+            own sign-in.
         throttle: Requests per second and burst of each route that has no own limit, for all callers together; at most
             10,000 and 5,000, which all HTTP APIs of an account share in a Region (the rate is soft). 5,000 and 2,500
             by default. Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html.
@@ -106,6 +108,7 @@ class AuthorizedApi(Construct):
         limits = throttle or _HALF
         check_throttle(self, limits)
         self._scopes = checked_scopes(self, authorization_scopes)
+        use_scopes(self, self._scopes)
         if issuer is None:
             self.users = SignInUserPool(self, "Users", alarm_topic=alarm_topic, removal_policy=removal_policy)
             self.issuer = self.users.issuer

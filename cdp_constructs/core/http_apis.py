@@ -18,6 +18,7 @@ from cdp_constructs.core.validation import InvalidOptionError, check_range
 _LONGEST_NAME = 128
 _LIMITS = "https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html"
 MOST_REQUESTS, LARGEST_BURST = 10_000, 5_000
+_SCOPES = "cdp-constructs:authorization-scopes"
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html
 _PATH = re.compile(r"(/([A-Za-z0-9._~:@!$&'()*,;=%-]+|\{[A-Za-z0-9._-]+\+?\}))+")
 
@@ -61,6 +62,19 @@ def check_throttle(construct: "Construct", limits: apigatewayv2.ThrottleSettings
         check_range(construct, f"throttle.{name}", value, low=1, high=most, unit="requests", source=_LIMITS)
 
 
+def use_scopes(scope: "Construct", scopes: "Sequence[str]") -> None:
+    """Let tokens need one of these scopes on routes that patterns add to an API below a construct.
+
+    Not the CDK's ``default_authorization_scopes``: routes for everybody would have them too.
+
+    Args:
+        scope: What makes the API, before it has children.
+        scopes: None of them: every token will do.
+    """
+    if scopes:
+        scope.node.set_context(_SCOPES, list(scopes))
+
+
 def add_function_routes(
     scope: "Construct",
     api: apigatewayv2.IHttpApi,
@@ -86,6 +100,8 @@ def add_function_routes(
     # Imported here: a pattern that is not called through an API does not pay for it.
     from aws_cdk import aws_apigatewayv2_integrations as integrations
 
+    # The scopes of an API are those of its own issuer's tokens.
+    scopes = None if authorizer else api.node.try_get_context(_SCOPES)
     authorizer = authorizer or api.default_authorizer
     if authorizer is None:
         fix = "Give one, such as HttpJwtAuthorizer(…), or an API with a default authorizer, as AuthorizedApi makes it"
@@ -103,7 +119,13 @@ def add_function_routes(
         key = apigatewayv2.HttpRouteKey.with_(path, apigatewayv2.HttpMethod[method])
         added.append(
             apigatewayv2.HttpRoute(
-                scope, construct_id, http_api=api, route_key=key, integration=integration, authorizer=authorizer
+                scope,
+                construct_id,
+                http_api=api,
+                route_key=key,
+                integration=integration,
+                authorizer=authorizer,
+                authorization_scopes=scopes,
             )
         )
     return added

@@ -84,8 +84,11 @@ class Phone:
 
     def thumbnail(self, upload_id: str) -> httpx.Response:
         """Fetch a picture's thumbnail by a signed address."""
-        path = {"path": f"{self.user}/{upload_id}/thumbnail/320.webp"}
-        signed = self.call("POST", "/downloads", json=path).raise_for_status().json()
+        return self.picture(f"{self.user}/{upload_id}/thumbnail/320.webp")
+
+    def picture(self, path: str) -> httpx.Response:
+        """Fetch what is at a path of somebody's pictures, by a signed address."""
+        signed = self.call("POST", "/downloads", json={"path": path}).raise_for_status().json()
         return httpx.get(self._backend.cloud.viewer_url(signed["url"]), timeout=60)
 
     # Notices

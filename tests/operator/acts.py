@@ -85,7 +85,7 @@ def mails_refused(error: str) -> "Callable[[Alarm], Any]":
 @contextmanager
 def broken_pictures(alarm: Alarm) -> Iterator[None]:
     """Upload ten pictures that begin as such, and cannot be read."""
-    bucket, s3 = alarm.physical("AttachmentsUploadBucket"), alarm.client("s3")
+    bucket, s3 = alarm.physical("UploadBucket"), alarm.client("s3")
     for number in range(10):
         key = f"incoming/{uuid.uuid4()}/{uuid.uuid4()}/{number}.jpg"
         s3.put_object(Bucket=bucket, Key=key, Body=b"\xff\xd8\xff no picture", ContentType="image/jpeg")

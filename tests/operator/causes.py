@@ -33,6 +33,7 @@ from tests.operator.acts import (
 )
 from tests.operator.alarms import Alarm
 from tests.operator.mqtt import refused
+from tests.operator.phones import phones_get_errors, phones_wait, picture_mails_refused, saves_refused
 from tests.stacks.chat.clients import live
 
 Act: TypeAlias = Callable[[Alarm], AbstractContextManager[None]]
@@ -43,7 +44,8 @@ class Cause:
     """How alarms are caused whose logical ids end alike.
 
     Attributes:
-        ends: With what their logical ids end, without the hash; the longest one that fits counts.
+        ends: With what their logical ids end, without the hash; the longest one that fits counts. A stack and a slash
+            stand before an id that several systems have.
         act: Causes one of them.
         rounds: How many minutes in a row it is done again.
         passes: How many minutes pass in each round, during the act; the first one ends with a minute of the clock.
@@ -357,7 +359,7 @@ def subscribing_fails(alarm: Alarm) -> Iterator[None]:
 @contextmanager
 def wrong_uploads(alarm: Alarm) -> Iterator[None]:
     """Upload ten files that are not what they say."""
-    bucket, s3 = alarm.physical("AttachmentsUploadBucket"), alarm.client("s3")
+    bucket, s3 = alarm.physical("UploadBucket"), alarm.client("s3")
     for number in range(10):
         key = f"incoming/{uuid.uuid4()}/{uuid.uuid4()}/{number}.png"
         s3.put_object(Bucket=bucket, Key=key, Body=b"no picture", ContentType="image/png")
@@ -651,12 +653,27 @@ CAUSES = (
     Cause(("CheckerErrorAlarm",), unreadable_event),
     Cause(("ThrottlesAlarm",), no_concurrency),
     Cause(("StreamAgeAlarm", "BehindAlarm"), stream_not_read, passes=9),
-    Cause(("StateThrottledAlarm",), writes_throttled, rounds=3),
+    Cause(("StateThrottledAlarm", "SavesThrottledAlarm"), writes_throttled, rounds=3),
     Cause(("SpeedThrottledAlarm",), records_throttled, rounds=3),
     Cause(("BatchThrottledAlarm",), deliveries_throttled, rounds=3),
     Cause(("FreshnessAlarm",), delivery_late, passes=25),
     Cause(("ServerErrorsAlarm",), requests_fail, rounds=2),
+    Cause(("GameServerErrorsAlarm", "DirectFrontServerErrorsAlarm"), phones_get_errors, rounds=2),
+    Cause(
+        ("FrontCacheServerErrorsAlarm",),
+        metric_alone,
+        rounds=2,
+        passes=5,
+        reason="the embedded CloudFront counts no requests",
+    ),
     Cause(("LatencyAlarm",), slow_table, rounds=5),
+    Cause(("GameLatencyAlarm", "DirectFrontLatencyAlarm"), phones_wait, rounds=5),
+    Cause(("SavesRejectedAlarm",), saves_refused),
+    Cause(
+        ("ThrottledSignInsAlarm",),
+        metric_alone,
+        reason="the embedded Cognito has no quotas, and does not count sign-ins",
+    ),
     Cause(("RefusedPostsAlarm",), posts_refused),
     Cause(("SilentAlarm",), nobody_asks, passes=20, settles=0),
     Cause(("Unhealthy",), health_checks_fail),
@@ -666,6 +683,7 @@ CAUSES = (
     Cause(("SubscribeErrorsAlarm",), subscribing_fails, rounds=2),
     Cause(("UploadRejectedAlarm",), wrong_uploads),
     Cause(("RefusedMailAlarm",), mails_refused("AccountSuspendedException")),
+    Cause(("MobileBackend/NoticesNotificationsRefusedMailAlarm",), picture_mails_refused),
     Cause(("BounceRateAlarm",), mails("bounce"), settles=200),
     Cause(("ComplaintRateAlarm",), mails("complaint"), settles=200),
     Cause(("RefusedConnectAlarm",), refused_devices("Connect")),
@@ -703,5 +721,5 @@ CAUSES = (
 
 def cause_of(alarm: Alarm) -> Cause | None:
     """Return the entry of an alarm, None when there is none."""
-    fitting = [(len(end), cause) for cause in CAUSES for end in cause.ends if end in alarm.logical_id]
+    fitting = [(len(end), cause) for cause in CAUSES for end in cause.ends if end in str(alarm)]
     return max(fitting, key=lambda pair: pair[0])[1] if fitting else None

@@ -17,6 +17,7 @@ from cdp_constructs.operations.deployed.stacks import DeployedStack
 from cdp_constructs.testing import architecture, eventually
 from stacks.chat import system as chat_system
 from stacks.iot import system as iot_system
+from stacks.mobile import system as mobile_system
 from stacks.serverless import system as serverless_system
 from tests.operator.shell import Shell
 from tests.stacks.chat.clients import Chat
@@ -69,6 +70,18 @@ def serverless(deployed: Callable[..., Deployment]) -> Deployment:
     return deployed(serverless_with_everything)
 
 
+@architecture
+def mobile_with_everything(app: App) -> None:
+    """The mobile backend as it comes."""
+    mobile_system.add_to(app, app.node.try_get_context("mobile"))
+
+
+@pytest.fixture(scope="session")
+def mobile(deployed: Callable[..., Deployment]) -> Deployment:
+    """The mobile backend, and what is in front of it."""
+    return deployed(mobile_with_everything)
+
+
 @pytest.fixture(scope="session")
 def chat_shell(local_cloud: LocalCloud, chat: Chat, tmp_path_factory: pytest.TempPathFactory) -> Shell:
     return _shell(local_cloud, tmp_path_factory, "docs/runbooks/index.md", {"owner": lambda _command: chat.user().sub})
@@ -106,6 +119,12 @@ def serverless_shell(
         return str(started)
 
     return _shell(local_cloud, tmp_path_factory, "docs/runbooks/serverless/index.md", {"execution": execution})
+
+
+@pytest.fixture(scope="session")
+def mobile_shell(local_cloud: LocalCloud, mobile: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Shell:
+    assert mobile.outputs
+    return _shell(local_cloud, tmp_path_factory, "docs/runbooks/mobile/index.md", {})
 
 
 def _shell(

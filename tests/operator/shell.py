@@ -35,11 +35,15 @@ class Shell:
         folder: Gets the commands' stand-ins, and is where the operator works.
         index: The page with the first commands: what it exports is exported.
         placeholders: By name, what is put in place of ``<name>``; gets the command.
+
+    Attributes:
+        done: Commands that have run, for who runs each once.
     """
 
     def __init__(
         self, cloud: LocalCloud, folder: Path, index: str, placeholders: Mapping[str, Callable[[str], str]]
     ) -> None:
+        self.done: set[str] = set()
         self._folder = folder
         self._placeholders = placeholders
         lines = (line for block in commands_of(index) for line in block.splitlines())

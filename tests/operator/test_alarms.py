@@ -14,8 +14,10 @@ from tests.stacks.chat.clients import AWAY, Chat
 
 
 @pytest.fixture(scope="session")
-def alarms(local_cloud: LocalCloud, chat: Chat, iot: Deployment, serverless: Deployment) -> list[Alarm]:
-    return [alarm for one in (chat.deployment, iot, serverless) for alarm in alarms_of(local_cloud, one)]
+def alarms(
+    local_cloud: LocalCloud, chat: Chat, iot: Deployment, serverless: Deployment, mobile: Deployment
+) -> list[Alarm]:
+    return [alarm for one in (chat.deployment, iot, serverless, mobile) for alarm in alarms_of(local_cloud, one)]
 
 
 def test_every_alarm_has_a_cause_and_every_cause_an_alarm(alarms: list[Alarm]) -> None:

@@ -7,6 +7,7 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from cdp_constructs.testing import Synthesis
+from stacks.mobile.backend_stack import ACCESS_TOKENS
 from tests.stacks.mobile.architectures import mobile, without_a_name
 
 STACKS = ["MobileBackend", "MobileFront"]
@@ -39,6 +40,16 @@ def test_each_route_but_the_link_of_mails_asks_for_a_token(synthesis: Synthesis)
     methods = resources(synthesis, "MobileBackend", "AWS::ApiGateway::Method").values()
     asked = {one["AuthorizationType"] for one in methods if one["HttpMethod"] != "OPTIONS"}
     assert asked == {"COGNITO_USER_POOLS"}
+
+
+def test_each_token_is_an_access_token(synthesis: Synthesis) -> None:
+    routes = resources(synthesis, "MobileBackend", "AWS::ApiGatewayV2::Route").values()
+    scopes = {one["RouteKey"]: one.get("AuthorizationScopes") for one in routes if one["AuthorizationType"] == "JWT"}
+    assert {"POST /uploads", "POST /downloads", "GET /saves", "PUT /notices"} <= set(scopes)
+    assert {route: found for route, found in scopes.items() if found != list(ACCESS_TOKENS)} == {}
+    methods = resources(synthesis, "MobileBackend", "AWS::ApiGateway::Method").values()
+    of_direct = [one["AuthorizationScopes"] for one in methods if one["HttpMethod"] != "OPTIONS"]
+    assert of_direct == [list(ACCESS_TOKENS)] * 5
 
 
 def test_direct_requests_reach_no_function(synthesis: Synthesis) -> None:
