@@ -103,5 +103,8 @@ from cdp_constructs.workflow.steps import add_saga as add_saga
 from cdp_constructs.workflow.steps import for_each as for_each
 from cdp_constructs.workflow.webhook_automation import WebhookAutomation as WebhookAutomation
 from cdp_constructs.workflow.webhook_automation import WebhookSource as WebhookSource
+from cdp_constructs.workflow.weighted_targets import WeightedRecords as WeightedRecords
+from cdp_constructs.workflow.weighted_targets import WeightedTargetGroups as WeightedTargetGroups
+from cdp_constructs.workflow.weighted_transition import WeightedTransition as WeightedTransition
 from cdp_constructs.workflow.workflow import Workflow as Workflow
 from cdp_constructs.workflow.workflow_queue import WorkflowQueue as WorkflowQueue

@@ -9,11 +9,11 @@ from cdp_constructs.core.validation import InvalidOptionError
 __all__ = ["check_name_in_zone", "is_in_zone"]
 
 
-def check_name_in_zone(construct: "Construct", option: str, name: str, zone: "route53.IHostedZone") -> None:
+def check_name_in_zone(construct: "Construct | str", option: str, name: str, zone: "route53.IHostedZone") -> None:
     """Refuse a name that no record of a hosted zone can have; what is a token passes.
 
     Args:
-        construct: The pattern.
+        construct: The pattern, or its path.
         option: The option with the name.
         name: The name.
         zone: The hosted zone.

@@ -57,6 +57,7 @@ _KINDS: Mapping[str, Kind] = {
     "aws_apigatewayv2.IHttpApi": Kind(),
     "aws_certificatemanager.ICertificate": Kind("certificate_arn"),
     "aws_cloudwatch.Alarm": Kind(),
+    "aws_cloudwatch.IAlarm": Kind("alarm_arn"),
     "aws_dynamodb.ITable": Kind("table_arn"),
     "aws_ec2.IVpc": Kind(),
     "aws_ecs.ICluster": Kind("cluster_arn"),

@@ -28,6 +28,7 @@ BY_INVOCATION = {
     "cdp_constructs.delivery.handlers.site_check": "the input that the template gives to a schedule",
     "cdp_constructs.iot.handlers.broadcasts": "by direct invocation",
     "cdp_constructs.workflow.handlers.answer": "by direct invocation",
+    "cdp_constructs.workflow.handlers.weighted_transition": "the input that the state machine of the template gives",
     "cdp_constructs.workflow.handlers.replay": "by direct invocation",
     "stacks.iot.handlers.history": "by direct invocation",
     "stacks.serverless.handlers.announce": "the input that the workflow gives to the step",

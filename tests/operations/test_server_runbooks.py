@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from aws_cdk import App, Environment, Stack
 from aws_cdk import aws_cloudfront_origins as origins
+from aws_cdk import aws_route53 as route53
 from aws_cdk import aws_sns as sns
 from aws_cdk.assertions import Template
 
@@ -21,6 +22,8 @@ from cdp_constructs import (
     SharedFiles,
     SorryPage,
     Stamp,
+    WeightedRecords,
+    WeightedTransition,
     alarms_of,
 )
 from cdp_constructs.core.runbooks import use_runbooks
@@ -58,6 +61,10 @@ def build(stack: Stack) -> sns.ITopic:
     ScaleUp(stack, "Size", service=ledger, alarm_topic=topic)
     site = CacheDistribution(stack, "Site", origin=origins.HttpOrigin(entrance.domain_name))
     SorryPage(stack, "Sorry", site=site, alarm_topic=topic)
+    zone = route53.PublicHostedZone(stack, "Zone", zone_name="example.com")
+    old, new = (route53.RecordTarget.from_ip_addresses(f"203.0.113.{number}") for number in (7, 8))
+    records = WeightedRecords(zone=zone, domain_name="www.example.com", current=old, replacement=new)
+    WeightedTransition(stack, "Move", target=records, alarms=shop.alarms[:1], alarm_topic=topic)
     return topic
 
 
@@ -88,6 +95,6 @@ def test_the_index_names_every_pattern_with_servers() -> None:
     index = (runbooks.ROOT / FOLDER / "index.md").read_text()
     patterns = (
         *(InMemoryCache, QueueWorkers, RegionMesh, ReplicatedDatabase, ScaleOutService),
-        *(ScaleUp, ServiceNetwork, SharedFiles, SorryPage, Stamp),
+        *(ScaleUp, ServiceNetwork, SharedFiles, SorryPage, Stamp, WeightedTransition),
     )
     assert [pattern.__name__ for pattern in patterns if f"[{pattern.__name__}]" not in index] == []

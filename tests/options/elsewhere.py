@@ -93,6 +93,7 @@ _IMPORTED: Mapping[Any, Make] = {
     acm.ICertificate: _by_arn(acm.Certificate.from_certificate_arn, "acm", "certificate/c"),
     apigatewayv2.IHttpApi: _of_another_stack(apigatewayv2.HttpApi),
     cloudwatch.Alarm: _of_another_stack(_alarm),
+    cloudwatch.IAlarm: _by_arn(cloudwatch.Alarm.from_alarm_arn, "cloudwatch", "alarm:a"),
     dynamodb.ITable: _by_arn(dynamodb.Table.from_table_arn, "dynamodb", "table/t"),
     ec2.IVpc: _of_another_stack(lambda stack, name: ec2.Vpc(stack, name, max_azs=1, nat_gateways=0)),
     ecs.ICluster: _of_another_stack(_cluster),

@@ -175,6 +175,16 @@ MEANINGS: dict[str, Meaning] = {
     "idle_timeout": Meaning(_seconds(0, 0.5, 4001, _FOREVER), tokens=False),
     "health_check_command": Meaning(([],)),
     "replaced_within": Meaning(_seconds(0, 0.5, 60, 150, 31 * 60, _FOREVER), tokens=False),
+    # transitions
+    "WeightedTransition:steps": Meaning(
+        ([], [0, 100], [10, 50], [50, 10, 100], [10, 10, 100], [101], list(range(80, 101))),
+        ([100], [1, 99, 100]),
+        tokens=False,
+    ),
+    "WeightedTransition:interval": Meaning(_seconds(0, 0.5, 9, _DAY + 1, _FOREVER), tokens=False),
+    "stickiness": Meaning(_seconds(0, 0.5, 7 * _DAY + 1, _FOREVER), tokens=False),
+    "ttl": Meaning(_seconds(0.5, _DAY + 1, _FOREVER), tokens=False),
+    "record_types": Meaning(_lists("CNAME", twice="A")),
     # networks
     "max_azs": Meaning((0, -1, 1, 5), tokens=False),
     "amazon_side_asn": Meaning((0, -1, 64_511, 65_535), tokens=False),

@@ -21,6 +21,7 @@ from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_kinesisfirehose as firehose
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
+from aws_cdk import aws_route53 as route53
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_secretsmanager as secretsmanager
@@ -65,6 +66,7 @@ from cdp_constructs import (
     WebApplicationFirewall,
     WebhookSource,
     WebSocketChannels,
+    WeightedRecords,
     Workflow,
 )
 from tests.options.probe import Probe
@@ -312,6 +314,17 @@ def call_rest(stack: Stack) -> None:
     TrafficShift.all_at_once()
     capacity = TableCapacity(min_writes=10, max_writes=40, min_reads=2, max_reads=8)
     SpeedLayer(stack, "LargeSpeed", measures=["temperature"], windows=False, shards=2, table_capacity=capacity)
+    given = route53.HostedZone.from_hosted_zone_attributes(
+        stack, "GivenZone", hosted_zone_id="Z1", zone_name="example.com"
+    )
+    WeightedRecords(
+        zone=given,
+        domain_name="shop.example.com",
+        current=route53.RecordTarget.from_ip_addresses("203.0.113.7"),
+        replacement=route53.RecordTarget.from_ip_addresses("203.0.113.8"),
+        record_types=["A", "AAAA"],
+        ttl=Duration.seconds(30),
+    )
     TokenIssuer.of_user_pool(cognito.UserPool.from_user_pool_id(stack, "Pool", "us-east-1_Example"))
     AlarmTopic(stack, "AllAlarms", email="operators@example.com")
     RollbackAlarm("order-desk", wait=Duration.minutes(15))

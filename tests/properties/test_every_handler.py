@@ -49,6 +49,7 @@ HANDLERS = {
     "cdp_constructs/workflow/handlers/receiver": (HTTP, "test_requests"),
     "cdp_constructs/workflow/handlers/replay": (INVOKED, "test_hooks"),
     "cdp_constructs/workflow/handlers/starter": (QUEUE, "test_batches"),
+    "cdp_constructs/workflow/handlers/weighted_transition": (INVOKED, "test_hooks"),
     "stacks/chat/handlers/api": (HTTP, "test_requests"),
     "stacks/chat/handlers/attachment_recorder": (QUEUE, "test_batches"),
     "stacks/chat/handlers/message_archive": (QUEUE, "test_batches"),

@@ -50,6 +50,31 @@ PEERING = Subject(
         }
     ),
 )
+TRANSITION = Subject(
+    package="cdp_constructs.workflow.handlers.weighted_transition",
+    environment={
+        "NAME": "Shop/Move",
+        "ALARMS": '["Errors"]',
+        "INTERVAL_SECONDS": "600",
+        "TOPIC_ARN": "arn:aws:sns:us-east-1:111122223333:notices",
+        "TARGET": json.dumps({"rule": "arn:rule", "current": "arn:old", "replacement": "arn:new"}),
+    },
+    world=lambda: World(
+        answers={
+            "cloudwatch.DescribeAlarms": {
+                "MetricAlarms": [{"AlarmName": "Errors", "StateValue": "OK"}],
+                "CompositeAlarms": [],
+            },
+            "elbv2.DescribeRules": {"Rules": [{"Actions": [{"Type": "forward", "ForwardConfig": FORWARD}]}]},
+        }
+    ),
+)
+FORWARD = {
+    "TargetGroups": [
+        {"TargetGroupArn": "arn:old", "Weight": 100},
+        {"TargetGroupArn": "arn:new", "Weight": 0},
+    ]
+}
 REPLAY_PREFIX = "accepted/2026/11/24/10/"
 REPLAY = Subject(
     package="cdp_constructs.workflow.handlers.replay",
@@ -234,6 +259,30 @@ def test_cloudformation_gets_one_answer_whatever_it_asks(subject: Subject) -> No
             assert len(body) < 4096
             assert json.loads(body)["Status"] in {"SUCCESS", "FAILED"}
 
+        holds()
+
+
+@pytest.mark.parametrize(
+    "good",
+    [{"action": "move", "share": 10, "after": 0}, {"action": "back", "error": {"Error": "AlarmError", "Cause": "{}"}}],
+    ids=["move", "back"],
+)
+def test_a_step_of_a_transition_is_done_or_refused_and_moves_nobody_when_it_is_refused(good: dict[str, Any]) -> None:
+    with running(TRANSITION) as run:
+        assert run.call(good)["share"] in {0, 10}
+
+        @examples(40)
+        @given(asked=altered(good))
+        def holds(asked: Any) -> None:
+            # Refused as no step, or since the weights are others than it says.
+            refused = (ValueError, run.module.ChangedError)
+            with contextlib.suppress(*refused):
+                assert run.call(asked)["share"] in range(101)
+                return
+            assert not [name for name, _ in run.world.calls if name == "elbv2.ModifyRule"]
+
+        for text in TEXTS:
+            run.call({"action": "back", "error": {"Error": text, "Cause": text}})
         holds()
 
 
