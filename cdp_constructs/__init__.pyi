@@ -77,6 +77,7 @@ from cdp_constructs.operations.dashboards import StackContents as StackContents
 from cdp_constructs.operations.dashboards import add_dashboard as add_dashboard
 from cdp_constructs.operations.growth import add_growth_alarms as add_growth_alarms
 from cdp_constructs.operations.log_queries import add_log_queries as add_log_queries
+from cdp_constructs.operations.monitoring_integration import MonitoringIntegration as MonitoringIntegration
 from cdp_constructs.operations.placeholders import Placeholder as Placeholder
 from cdp_constructs.operations.placeholders import is_placeholder as is_placeholder
 from cdp_constructs.operations.placeholders import placeholders_in as placeholders_in

@@ -37,6 +37,7 @@ MODULE_OF = {
     "IotAccountSettings": "cdp_constructs.iot.iot_account_settings",
     "LASTING_ERRORS": "cdp_constructs.workflow.steps",
     "LogAggregation": "cdp_constructs.data.log_aggregation",
+    "MonitoringIntegration": "cdp_constructs.operations.monitoring_integration",
     "MultiRegionLatencyRouting": "cdp_constructs.routing.multi_region_latency_routing",
     "Notifications": "cdp_constructs.messaging.notifications",
     "PUSH_SERVICES": "cdp_constructs.messaging.web_push",

@@ -135,6 +135,10 @@ def composed_by(module: str) -> set[str]:
         "cdp_constructs.iot.topic_rule": {"cdp_constructs.iot.topics"},
         "cdp_constructs.messaging.transactional_outbox": {"cdp_constructs.messaging.sns_sqs_fanout"},
         "cdp_constructs.operations.alarm_topic": {"cdp_constructs.messaging.sns_sqs_fanout"},
+        "cdp_constructs.operations.monitoring_integration": {
+            "cdp_constructs.messaging.sns_sqs_fanout",
+            "cdp_constructs.operations.alarm_topic",
+        },
         "cdp_constructs.realtime.events_namespace": {"cdp_constructs.realtime.channel_namespace"},
         "cdp_constructs.realtime.realtime_channels": {
             "cdp_constructs.realtime.channel_namespace",

@@ -3,7 +3,6 @@
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -12,25 +11,15 @@ from constructs import Construct
 
 from cdp_constructs.compute.service_front import ServiceFront
 from cdp_constructs.core.alarms import add_alarm
+from cdp_constructs.core.function_networks import put_into_network
 from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.core.metrics import function_metric
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import minute, seconds
-from cdp_constructs.core.permissions import allow_on_prefixes
 from cdp_constructs.core.queues import add_dead_letter_queue
 from cdp_constructs.core.schedules import add_schedule, add_schedule_role
-from cdp_constructs.core.security_groups import described
 
 _FAILURES_THAT_ALARM = 3
-# https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
-_NETWORK_INTERFACES = [
-    "ec2:AssignPrivateIpAddresses",
-    "ec2:CreateNetworkInterface",
-    "ec2:DeleteNetworkInterface",
-    "ec2:DescribeNetworkInterfaces",
-    "ec2:DescribeSubnets",
-    "ec2:UnassignPrivateIpAddresses",
-]
 
 
 def add_deep_health_check(
@@ -112,26 +101,5 @@ def metric_deep_health(function: lambda_.Function) -> cloudwatch.Metric:
 
 def _put_into(function: lambda_.Function, front: ServiceFront) -> None:
     """Let the function reach an internal load balancer: from inside its network, which it may only leave for that."""
-    vpc = front.vpc
-    group = ec2.SecurityGroup(
-        function,
-        "SecurityGroup",
-        vpc=vpc,
-        description=described(f"Deep health check of {path_of(front)}"),
-        allow_all_outbound=False,
-    )
+    group = put_into_network(function, front.vpc, description=f"Deep health check of {path_of(front)}")
     front.load_balancer.connections.allow_from(group, ec2.Port.tcp(443), "Deep health check")
-    resource: lambda_.CfnFunction = function.node.default_child  # type: ignore[assignment]  # its only L1
-    resource.vpc_config = lambda_.CfnFunction.VpcConfigProperty(
-        security_group_ids=[group.security_group_id],
-        subnet_ids=[subnet.subnet_id for subnet in vpc.private_subnets or vpc.isolated_subnets],
-    )
-    # Not AWSLambdaVPCAccessExecutionRole, which would also let the function write to every log group.
-    allow_on_prefixes(
-        function,
-        "NetworkInterfaces",
-        [iam.PolicyStatement(actions=_NETWORK_INTERFACES, resources=["*"])],
-        prefixes=["*"],
-        reason="Lambda makes the network interfaces of the function with its role, and asks for them on all resources: "
-        "to describe some of them has no resource to name, and the ids of new ones are not known before.",
-    )

@@ -16,6 +16,7 @@ from aws_cdk import aws_cloudfront as cloudfront
 from cdp_constructs.delivery._distributions import add_strip_function
 from cdp_constructs.delivery._site_origin import add_page_function
 from tests.aws.documented import CONTEXT, EVENTS, documented, function, refusal, run
+from tests.zabbix import stand_in
 
 ROOT = Path(__file__).parents[2]
 TABLE = {"TABLE_NAME": "table"}
@@ -144,6 +145,23 @@ def test_a_schedule_asks_whether_a_service_is_healthy() -> None:
     with function("cdp_constructs.compute.handlers.deep_health", URL="https://example.com/health") as (module, _):
         module.ask = MagicMock(return_value=(200, "ok"))
         assert module.handler(documented("schedule"), CONTEXT) == {"healthy": True, "status": 200}
+
+
+def test_a_schedule_tells_zabbix_of_all_alarms() -> None:
+    with (
+        stand_in() as zabbix,
+        function(
+            "cdp_constructs.operations.handlers.zabbix",
+            {"DescribeAlarms": {"MetricAlarms": [], "CompositeAlarms": []}},
+            TOPIC_ARN="topic",
+            ZABBIX_ADDRESS="127.0.0.1",
+            ZABBIX_HOST="shop",
+            ZABBIX_PORT=str(zabbix.port),
+        ) as (module, _),
+    ):
+        assert module.handler(documented("schedule"), CONTEXT) is None
+    (values,) = zabbix.packets
+    assert [value["key"] for value in values] == ["cloudwatch.alarms", "cloudwatch.alarms.count"]
 
 
 def answered(package: str, answers: dict[str, Any], **variables: str) -> Any:

@@ -12,6 +12,7 @@ from aws_cdk.assertions import Template
 from cdp_constructs import (
     CacheDistribution,
     InMemoryCache,
+    MonitoringIntegration,
     QueueWorkers,
     RegionMesh,
     ReplicatedDatabase,
@@ -65,6 +66,7 @@ def build(stack: Stack) -> sns.ITopic:
     old, new = (route53.RecordTarget.from_ip_addresses(f"203.0.113.{number}") for number in (7, 8))
     records = WeightedRecords(zone=zone, domain_name="www.example.com", current=old, replacement=new)
     WeightedTransition(stack, "Move", target=records, alarms=shop.alarms[:1], alarm_topic=topic)
+    MonitoringIntegration(stack, "Zabbix", vpc=vpc, address="zabbix.example.com", host="shop", alarm_topic=topic)
     return topic
 
 
@@ -94,7 +96,7 @@ def test_a_page_is_whole(page: str) -> None:
 def test_the_index_names_every_pattern_with_servers() -> None:
     index = (runbooks.ROOT / FOLDER / "index.md").read_text()
     patterns = (
-        *(InMemoryCache, QueueWorkers, RegionMesh, ReplicatedDatabase, ScaleOutService),
+        *(InMemoryCache, MonitoringIntegration, QueueWorkers, RegionMesh, ReplicatedDatabase, ScaleOutService),
         *(ScaleUp, ServiceNetwork, SharedFiles, SorryPage, Stamp, WeightedTransition),
     )
     assert [pattern.__name__ for pattern in patterns if f"[{pattern.__name__}]" not in index] == []

@@ -118,6 +118,8 @@ MEANINGS: dict[str, Meaning] = {
     "WebhookSource:path": Meaning((*_PATHS, "/", "/a?b"), tokens=False),
     "CacheDistribution.add_api:path": Meaning((*_PATHS, "/api/", "/", "/a*"), tokens=False),
     "DirectHosting.add_api:path": Meaning((*_PATHS, "/api/", "/", "/a*"), tokens=False),
+    "MonitoringIntegration:address": Meaning(("", "zabbix example", "zabbix:10051", "https://zabbix", "-a.com", "::1")),
+    "MonitoringIntegration:host": Meaning(("", " shop", "shop ", "shöp", "shop/1", "x" * 129)),
     "SorryPage:path": Meaning((*_PATHS, "/", "/a*"), tokens=False),
     "StackContents.alarm:path": Meaning(("Unknown/Alarm",), tokens=False),
     "status_codes": Meaning(_lists(404, 200, 600, 502.5, twice=502), tokens=False),

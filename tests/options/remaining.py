@@ -43,6 +43,7 @@ from cdp_constructs import (
     IdempotentFunction,
     IdentityProvider,
     LogAggregation,
+    MonitoringIntegration,
     PrivateCacheDistribution,
     RealtimeChannels,
     ReleasedFunction,
@@ -130,6 +131,8 @@ def _call(construct: Any, reader: iam.IRole) -> None:
         # An example of a firewall has attached one.
         if not any(isinstance(other, WebApplicationFirewall) for other in Stack.of(construct).node.children):
             construct.attach_web_acl(WEB_ACL)
+    elif isinstance(construct, MonitoringIntegration):
+        construct.watch(construct.alarms[0])
     elif isinstance(construct, DeepHealthCheck):
         construct.add_bucket(s3.Bucket(construct, "GivenBucket"), name="files")
         construct.add_topic(sns.Topic(construct, "GivenTopic"), name="news")

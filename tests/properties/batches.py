@@ -5,8 +5,11 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from types import ModuleType
 from typing import Any
 
+import pytest
+import urllib3
 from PIL import Image
 
 from tests.properties.aws import World, refusal
@@ -247,6 +250,27 @@ def _service(name: str, kind: str) -> Batch:
     )
 
 
+def _zabbix(module: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let what Zabbix gets stand among the calls, as a request."""
+
+    def send(values: object) -> int:
+        urllib3.PoolManager().request("POST", "zabbix", body=repr(values))
+        return 0
+
+    monkeypatch.setattr(module.zabbix, "send", send)
+
+
+def _changed(mark: str) -> dict[str, Any]:
+    """Return what CloudWatch says of an alarm."""
+    return {
+        "AlarmName": mark,
+        "AlarmDescription": "Look at the shop",
+        "NewStateValue": "ALARM",
+        "StateChangeTime": "2027-01-15T08:00:00.123+0000",
+        "OldStateValue": "OK",
+    }
+
+
 BATCHES = {
     f"{_LIBRARY}/upload/handlers/confirmation": Batch(
         subject=Subject(
@@ -384,6 +408,19 @@ BATCHES = {
             "result": {"a": 1},
             "reason": "why",
         },
+    ),
+    f"{_LIBRARY}/operations/handlers/zabbix": Batch(
+        subject=Subject(
+            package="cdp_constructs.operations.handlers.zabbix",
+            environment={
+                "TOPIC_ARN": TOPIC,
+                "ZABBIX_ADDRESS": "zabbix.example.com",
+                "ZABBIX_HOST": "shop",
+                "ZABBIX_PORT": "10051",
+            },
+            prepare=_zabbix,
+        ),
+        healthy=_changed,
     ),
     f"{_LIBRARY}/workflow/handlers/starter": Batch(
         subject=Subject(

@@ -37,6 +37,7 @@ HANDLERS = {
     "cdp_constructs/messaging/handlers/unsubscribe": (HTTP, "test_hooks"),
     "cdp_constructs/messaging/handlers/vapid_keys": (INVOKED, "test_hooks"),
     "cdp_constructs/network/handlers/peering_acceptance": (INVOKED, "test_hooks"),
+    "cdp_constructs/operations/handlers/zabbix": (QUEUE, "test_batches"),
     "cdp_constructs/realtime/handlers/publishing": (QUEUE, "test_batches"),
     "cdp_constructs/realtime/handlers/web_socket_authorization": (INVOKED, "test_authorization"),
     "cdp_constructs/realtime/handlers/web_socket_publishing": (QUEUE, "test_batches"),

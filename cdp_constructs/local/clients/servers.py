@@ -35,7 +35,7 @@ def container_engine(administration: Administration) -> Mapping[str, Any] | None
 
 
 def missing_servers(administration: Administration) -> Mapping[str, str]:
-    """Return what to install for servers that do not run, by the service that they stand behind, such as `RDS`.
+    """Return what to install for servers that do not run, by the service, such as `RDS`, or the image of a container.
 
     Args:
         administration: Administration of the embedded cloud.

@@ -1,6 +1,7 @@
-"""Public images that run here as real programs: PostgreSQL and Valkey from their wheels, and the sample of Amazon ECS.
+"""Public images that run here as real programs: PostgreSQL, Valkey and Zabbix, and the sample of Amazon ECS.
 
-Their tags are not looked at: what runs is the version of the wheel. Any other image of a registry is described only.
+Their tags are not looked at: what runs is the version of the wheel or the package. Any other image of a registry is
+described only.
 """
 
 import hashlib
@@ -12,12 +13,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
 
-from cdp_constructs.local.containers import postgres, valkey
+from cdp_constructs.local.containers import postgres, valkey, zabbix
 from cdp_constructs.local.containers.dockerfile import Recipe
 from cdp_constructs.local.containers.images import ENVIRONMENT, ROOT, Image
 from cdp_constructs.local.containers.names import Name
 
-__all__ = ["find"]
+__all__ = ["find", "missing"]
 
 _PROGRAMS = Path(__file__).with_name("public_images")
 _REGISTRY = re.compile(r"(?:(?:docker\.io|registry-1\.docker\.io|public\.ecr\.aws(?:/docker)?)/)?(?:library/)?")
@@ -30,13 +31,13 @@ class _Public:
     Attributes:
         programs: File of each program, by the name under which its containers find it.
         recipe: What its Dockerfile would say.
-        found: Returns where its own program is, None when the extra is not installed, and the variable that says so.
+        found: Returns where its own programs are, by the variables that say so; None for what is not installed.
         named_user: Whether its program wants a user that the system knows by name.
     """
 
     programs: Mapping[str, str]
     recipe: Recipe
-    found: Callable[[], tuple[str, Path | None]] = field(default=lambda: ("", Path()))
+    found: Callable[[], Mapping[str, Path | None]] = field(default=dict)
     named_user: bool = False
 
 
@@ -48,7 +49,7 @@ _POSTGRES = _Public(
         command=("postgres",),
         stop_signal="SIGINT",
     ),
-    lambda: ("CDP_POSTGRES", postgres.programs()),
+    lambda: {"CDP_POSTGRES": postgres.programs()},
     named_user=True,
 )
 _VALKEY = _Public(
@@ -57,18 +58,33 @@ _VALKEY = _Public(
         **dict.fromkeys(("valkey-cli", "redis-cli"), "valkey_cli.py"),
     },
     Recipe(entrypoint=("docker-entrypoint.sh",), command=("valkey-server",)),
-    lambda: ("CDP_VALKEY", valkey.program()),
+    lambda: {"CDP_VALKEY": valkey.program()},
+)
+_ZABBIX = _Public(
+    dict.fromkeys(("docker-entrypoint.sh", "zabbix_server"), "zabbix.sh"),
+    Recipe(entrypoint=("docker-entrypoint.sh",), command=("zabbix_server",)),
+    zabbix.programs,
 )
 _SAMPLE = _Public({"sample": "sample.py"}, Recipe(command=("sample",)))
 _KNOWN = {
     "postgres": _POSTGRES,
     "redis": _VALKEY,
     "valkey/valkey": _VALKEY,
+    "zabbix/zabbix-server-pgsql": _ZABBIX,
     "amazon/amazon-ecs-sample": _SAMPLE,
     "ecs-sample-image/amazon-ecs-sample": _SAMPLE,
 }
 _made: dict[str, Image] = {}
 _making = Lock()
+
+
+def missing() -> dict[str, str]:
+    """Return what to install for public images that no wheel runs, by the image."""
+    return {name: zabbix.MISSING for name, public in _KNOWN.items() if public is _ZABBIX and not _runs(public)}
+
+
+def _runs(public: _Public) -> bool:
+    return None not in public.found().values()
 
 
 def find(name: str, base: Callable[[], Path], readable: Callable[[Path], Path]) -> Image | None:
@@ -82,7 +98,7 @@ def find(name: str, base: Callable[[], Path], readable: Callable[[Path], Path]) 
     wanted = Name.read(name)
     repository = _REGISTRY.sub("", wanted.local, count=1).rpartition(":")[0] if wanted else ""
     public = _KNOWN.get(repository)
-    if public is None or public.found()[1] is None:
+    if public is None or not _runs(public):
         return None
     with _making:
         if repository not in _made:
@@ -104,7 +120,8 @@ def _make(repository: str, public: _Public, base: Path, readable: Callable[[Path
     for path in (folder, *folder.rglob("*")):
         if not path.is_symlink():
             path.chmod(0o644 if path.name == "pyvenv.cfg" else 0o755)
-    recipe, (variable, program) = public.recipe, public.found()
-    environment = {**recipe.environment, variable: str(readable(program))} if variable and program else {}
+    recipe = public.recipe
+    places = {variable: str(readable(place)) for variable, place in public.found().items() if place is not None}
+    environment = {**recipe.environment, **places}
     digest = f"sha256:{hashlib.sha256(repository.encode()).hexdigest()}"
     return Image(folder, replace(recipe, environment=environment), digest, named_user=public.named_user)

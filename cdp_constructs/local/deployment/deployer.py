@@ -1,5 +1,6 @@
 """Deploys the stacks of a cloud assembly in dependency order, independent ones in parallel."""
 
+import json
 import re
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -83,7 +84,8 @@ class Deployment:
         self._clients = clients
         types = {resource.resource_type for stack in stacks for resource in stack.resources}
         services = {name.split("::")[1] for name in types if name.startswith("AWS::")}
-        self.missing = tuple(line for service, line in missing.items() if service in services)
+        used = services | {name for name in missing if any(name in text for text in _containers(stacks))}
+        self.missing = tuple(line for name, line in missing.items() if name in used)
         self.stacks = tuple(stacks)
         self.outputs: Mapping[str, Mapping[str, str]] = MappingProxyType(
             {stack.artifact.label: stack.outputs for stack in stacks}
@@ -122,6 +124,16 @@ class Deployment:
         """
         for stack in reversed(self.stacks):
             delete_stack(self._clients, stack.artifact)
+
+
+def _containers(stacks: Sequence[DeployedStack]) -> list[str]:
+    """Return the containers of stacks, with their images, as the templates write them."""
+    return [
+        json.dumps(resource.get("Properties", {}).get("ContainerDefinitions"))
+        for stack in stacks
+        for resource in stack.artifact.template().get("Resources", {}).values()
+        if resource["Type"] == "AWS::ECS::TaskDefinition"
+    ]
 
 
 def _own_labels(stack: DeployedStack) -> Mapping[str, Label]:

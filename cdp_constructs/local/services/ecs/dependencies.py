@@ -110,7 +110,7 @@ def _check(task: str, name: str, check: Mapping[str, Any], image: Image | None, 
     command = _command(list(check["command"]), image, container.container.spec.address)
     if command is None:
         return
-    started, failures = time.monotonic(), 0
+    started, failures, has_passed = time.monotonic(), 0, False
     while container.container.exit_code is None:
         try:
             passed = container.container.run(command, float(check.get("timeout") or 5))[0] == 0
@@ -118,9 +118,9 @@ def _check(task: str, name: str, check: Mapping[str, Any], image: Image | None, 
             passed = False
         record = _record(task, name)
         if passed:
-            failures, record["healthStatus"] = 0, "HEALTHY"
+            failures, has_passed, record["healthStatus"] = 0, True, "HEALTHY"
         # Once it has passed, failures count within the start period, too.
-        elif record.get("healthStatus") or time.monotonic() - started >= float(check.get("startPeriod") or 0):
+        elif has_passed or time.monotonic() - started >= float(check.get("startPeriod") or 0):
             failures += 1
         if failures >= int(check.get("retries") or 3):
             record["healthStatus"] = "UNHEALTHY"

@@ -1,7 +1,7 @@
 """ECS: the images of deployed assemblies, by the names `<repository>:<tag>` that templates have.
 
 `POST /_cdp/images` makes known a folder that stands for an image, or an image that a container engine has built; `GET
-/_cdp/containers` says which engine that is, and which servers cannot run, by service.
+/_cdp/containers` says which engine that is, and which servers cannot run, by service or public image.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from cdp_constructs.local.containers import built, engines, images, postgres, valkey
+from cdp_constructs.local.containers import built, engines, images, postgres, public, valkey
 from cdp_constructs.local.containers.built import Built
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.admin import AdminError, route
@@ -24,6 +24,7 @@ def _engine(_request: Mapping[str, Any]) -> Mapping[str, Any]:
     missing = {
         **({} if postgres.programs() else {"RDS": postgres.MISSING}),
         **({} if valkey.program() else {"ElastiCache": valkey.MISSING}),
+        **({} if engine else public.missing()),
     }
     return {"engine": asdict(engine) if engine else None, "missing": missing}
 

@@ -1,5 +1,7 @@
-"""Public images that run as real programs: the sample of Amazon ECS behind a load balancer, PostgreSQL and Valkey."""
+"""Public images that run as real programs: the sample of Amazon ECS, PostgreSQL, Valkey and Zabbix."""
 
+import contextlib
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,8 @@ from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_ecs_patterns as patterns
 
 from cdp_constructs.local import LocalCloud
+from cdp_constructs.local.containers.zabbix import programs as zabbix_programs
+from cdp_constructs.operations.handlers.zabbix.sender import Sender, Value
 from tests.local.services.ecs.web import address
 
 Eventually = Callable[..., Any]
@@ -26,7 +30,7 @@ class Town:
     def __init__(self, cloud: LocalCloud, outputs: dict[str, str]) -> None:
         self.cloud, self.outputs = cloud, outputs
 
-    def run(self, eventually: Eventually, image: str, **container: Any) -> dict[str, Any]:
+    def run(self, eventually: Eventually, image: str, *, within: float = 60, **container: Any) -> dict[str, Any]:
         """Run a task with one container until it is healthy, and return it."""
         client, cluster = self.cloud.client("ecs"), self.outputs["Cluster"]
         definition = client.register_task_definition(
@@ -48,10 +52,12 @@ class Town:
         def healthy() -> dict[str, Any] | None:
             [found] = client.describe_tasks(cluster=cluster, tasks=[task["taskArn"]])["tasks"]
             assert found["desiredStatus"] == "RUNNING", found.get("stoppedReason")
-            is_healthy = found["containers"][0].get("healthStatus") == "HEALTHY"
-            return dict(found) if found["lastStatus"] == "RUNNING" and is_healthy else None
+            health = found["containers"][0].get("healthStatus")
+            # What fails in the start period does not count.
+            assert health != "UNHEALTHY" or "startPeriod" not in container["healthCheck"]
+            return dict(found) if (found["lastStatus"], health) == ("RUNNING", "HEALTHY") else None
 
-        return dict(eventually(healthy, within=60))
+        return dict(eventually(healthy, within=within))
 
 
 @pytest.fixture(scope="module")
@@ -126,3 +132,65 @@ def test_valkey_is_a_container_with_its_password(town: Town, eventually: Eventua
     assert valkey.Valkey(address(task), password=PASSWORD).ping()
     with pytest.raises(valkey.AuthenticationError):
         valkey.Valkey(address(task)).ping()
+
+
+def zabbix(town: Town, eventually: Eventually, database: str) -> dict[str, Any]:
+    """Run Zabbix with a database at an address."""
+    variables = {
+        "DB_SERVER_HOST": database,
+        "POSTGRES_USER": "zabbix",
+        "POSTGRES_PASSWORD": PASSWORD,
+        "POSTGRES_DB": "monitoring",
+        "ZBX_STARTPOLLERS": "1",
+        "ZBX_CACHEUPDATEFREQUENCY": "1",
+    }
+    return town.run(
+        eventually,
+        "zabbix/zabbix-server-pgsql:alpine-6.0-latest",
+        within=240,
+        environment=[{"name": name, "value": value} for name, value in variables.items()],
+        healthCheck={
+            "command": ["CMD", "python", "-c", "import socket; socket.create_connection(('localhost', 10051), 2)"],
+            "interval": 5,
+            "startPeriod": 300,
+        },
+    )
+
+
+@pytest.mark.skipif(None in zabbix_programs().values(), reason="needs Debian's package zabbix-server-pgsql")
+def test_zabbix_makes_its_database_takes_values_and_ends(town: Town, eventually: Eventually) -> None:
+    database = town.run(
+        eventually,
+        "postgres",
+        environment=[
+            {"name": "POSTGRES_USER", "value": "zabbix"},
+            {"name": "POSTGRES_PASSWORD", "value": PASSWORD},
+        ],
+        healthCheck={"command": ["CMD-SHELL", "$CDP_POSTGRES/bin/pg_isready -h localhost"], "startPeriod": 300},
+    )
+    place: dict[str, Any] = {"host": address(database), "user": "zabbix", "dbname": "monitoring", "password": PASSWORD}
+    task = zabbix(town, eventually, address(database))
+    assert len(processes_at(address(task))) > 5
+    if os.geteuid() == 0:
+        assert 0 not in {Path(f"/proc/{process}").stat().st_uid for process in processes_at(address(task))}
+    with town.cloud.open_databases(), psycopg.connect(**place) as connection:
+        assert connection.execute("SELECT mandatory FROM dbversion").fetchone() == (6000000,)
+    # No host has the item: the server says so, which it asks its database about.
+    assert Sender(address(task), 10051).send([Value("shop", "orders", "1", 1_800_000_000)]) == 1
+    town.cloud.client("ecs").stop_task(cluster=town.outputs["Cluster"], task=task["taskArn"])
+    eventually(lambda: not processes_at(address(task)), within=30)
+    again = zabbix(town, eventually, address(database))
+    with town.cloud.open_databases(), psycopg.connect(**place) as connection:
+        assert connection.execute("SELECT count(*) FROM users WHERE username = 'Admin'").fetchone() == (1,)
+    assert Sender(address(again), 10051).send([Value("shop", "orders", "1", 1_800_000_000)]) == 1
+
+
+def processes_at(place: str) -> list[int]:
+    """Return the processes of the container of a task at an address; those of Zabbix write over their variables."""
+    groups, found = set(), {}
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            found[int(process.name)] = os.getpgid(int(process.name))
+            if f"CDP_TASK_ADDRESS={place}\0".encode() in (process / "environ").read_bytes():
+                groups.add(found[int(process.name)])
+    return [process for process, group in found.items() if group in groups]

@@ -1,0 +1,278 @@
+"""A Zabbix server and CloudWatch see the same failure: a real server, with its database, in containers."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import boto3
+import psycopg
+import pytest
+from aws_cdk import CfnOutput, Duration, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_elasticloadbalancingv2 as elbv2
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sns as sns
+from botocore.exceptions import ClientError
+
+from cdp_constructs import AlarmTopic, MonitoringIntegration
+from cdp_constructs.local import Deployment, LocalCloud
+from cdp_constructs.local.containers.zabbix import programs
+from cdp_constructs.testing import architecture, eventually
+
+pytestmark = [
+    pytest.mark.conformance,
+    pytest.mark.skipif(None in programs().values(), reason="needs Debian's package zabbix-server-pgsql"),
+]
+
+REGION = "us-east-1"
+PASSWORD = "not-for-production"  # of containers that live as long as this test
+HOST = "shop"
+NAMESPACE = "Shop"
+# What an administrator configures once: a host, the discovery rule with its item and trigger prototypes, and the count.
+CONFIGURATION = """
+INSERT INTO hosts (hostid, host, name) VALUES (900001, 'shop', 'shop');
+INSERT INTO items (itemid, type, hostid, name, key_, value_type, flags) VALUES
+    (900001, 2, 900001, 'Number of alarms', 'cloudwatch.alarms.count', 3, 0),
+    (900002, 2, 900001, 'Alarms', 'cloudwatch.alarms', 4, 1),
+    (900003, 2, 900001, '{#ALARM}', 'cloudwatch.alarm["{#ALARM}"]', 3, 2);
+INSERT INTO item_rtdata (itemid) VALUES (900001), (900002);
+INSERT INTO item_discovery (itemdiscoveryid, itemid, parent_itemid) VALUES (900001, 900003, 900002);
+INSERT INTO triggers (triggerid, expression, description, priority, flags) VALUES
+    (900001, '{900001}=1', '{#ALARM} is in ALARM state', 4, 2);
+INSERT INTO functions (functionid, itemid, triggerid, name, parameter) VALUES (900001, 900003, 900001, 'last', '$');
+"""
+PROBLEMS = "SELECT name, r_eventid IS NULL FROM problem WHERE source = 0 AND object = 0"
+
+
+def zabbix_service(stack: Stack, vpc: ec2.IVpc) -> ecs.FargateService:
+    """Run Zabbix with a database beside it, in one task."""
+    cluster = ecs.Cluster(stack, "Cluster", vpc=vpc)
+    task = ecs.FargateTaskDefinition(stack, "Task", cpu=512, memory_limit_mib=1024)
+    retention = logs.RetentionDays.ONE_DAY
+    variables = {"POSTGRES_USER": "zabbix", "POSTGRES_PASSWORD": PASSWORD}
+    database = task.add_container(
+        "Database",
+        image=ecs.ContainerImage.from_registry("postgres:17"),
+        environment=variables,
+        health_check=ecs.HealthCheck(
+            command=["CMD-SHELL", "$CDP_POSTGRES/bin/pg_isready -h localhost"], start_period=Duration.seconds(300)
+        ),
+        logging=ecs.LogDriver.aws_logs(stream_prefix="database", log_retention=retention),
+    )
+    server = task.add_container(
+        "Zabbix",
+        image=ecs.ContainerImage.from_registry("zabbix/zabbix-server-pgsql:alpine-6.0-latest"),
+        environment={
+            **variables,
+            "DB_SERVER_HOST": "localhost",
+            "ZBX_CACHEUPDATEFREQUENCY": "1",
+            **{f"ZBX_START{kind}": "1" for kind in ("POLLERS", "PREPROCESSORS", "TRAPPERS", "DBSYNCERS")},
+        },
+        port_mappings=[ecs.PortMapping(container_port=10051)],
+        health_check=ecs.HealthCheck(
+            command=["CMD", "python", "-c", "import socket; socket.create_connection(('localhost', 10051), 2)"],
+            interval=Duration.seconds(5),
+            start_period=Duration.seconds(300),
+        ),
+        logging=ecs.LogDriver.aws_logs(stream_prefix="zabbix", log_retention=retention),
+    )
+    server.add_container_dependencies(
+        ecs.ContainerDependency(container=database, condition=ecs.ContainerDependencyCondition.HEALTHY)
+    )
+    return ecs.FargateService(
+        stack,
+        "Service",
+        cluster=cluster,
+        task_definition=task,
+        assign_public_ip=True,
+        vpc_subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PUBLIC),
+        min_healthy_percent=0,
+    )
+
+
+def alarm(stack: Stack, name: str, topic: sns.ITopic) -> None:
+    made = cloudwatch.Alarm(
+        stack,
+        name,
+        alarm_name=name,
+        alarm_description=f"What to do about {name}",
+        metric=cloudwatch.Metric(namespace=NAMESPACE, metric_name=name, period=Duration.minutes(1), statistic="sum"),
+        threshold=1,
+        evaluation_periods=1,
+        treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+    )
+    made.add_alarm_action(actions.SnsAction(topic))
+    made.add_ok_action(actions.SnsAction(topic))
+
+
+@architecture
+def monitored(stack: Stack) -> None:
+    vpc = ec2.Vpc(stack, "Vpc", max_azs=2, nat_gateways=1)
+    service = zabbix_service(stack, vpc)
+    group = ec2.SecurityGroup(stack, "BalancerGroup", vpc=vpc)
+    balancer = elbv2.NetworkLoadBalancer(stack, "Balancer", vpc=vpc, security_groups=[group])
+    target = service.load_balancer_target(container_name="Zabbix", container_port=10051)
+    balancer.add_listener("Trapper", port=10051).add_targets("Zabbix", port=10051, targets=[target])
+    service.connections.allow_from(group, ec2.Port.tcp(10051))
+    monitoring = MonitoringIntegration(
+        stack,
+        "Monitoring",
+        vpc=vpc,
+        address=balancer.load_balancer_dns_name,
+        host=HOST,
+        reader=iam.AccountRootPrincipal(),
+        alarm_topic=AlarmTopic(stack, "Operators").topic,
+    )
+    group.connections.allow_from(monitoring.security_group, ec2.Port.tcp(10051))
+    alarm(stack, "orders that fail", monitoring.topic)
+    alarm(stack, "known to others", AlarmTopic(stack, "Others").topic)
+    assert monitoring.reader_role is not None
+    report_alarm = next(one for one in monitoring.alarms if one.node.id == "ReportAlarm")
+    for name, value in {
+        "Cluster": service.cluster.cluster_name,
+        "Service": service.service_name,
+        "Function": monitoring.function.function_name,
+        "Reader": monitoring.reader_role.role_arn,
+        "Failed": monitoring.dead_letter_queue.queue_url,
+        "ReportAlarm": report_alarm.alarm_name,
+    }.items():
+        CfnOutput(stack, f"{name}Name", value=value)
+
+
+class Monitored:
+    """The deployed stack, seen by CloudWatch and by Zabbix."""
+
+    def __init__(self, cloud: LocalCloud, deployment: Deployment) -> None:
+        ((self.stack, outputs),) = deployment.outputs.items()
+        self.outputs = {name.removesuffix("Name"): value for name, value in outputs.items()}
+        self.resources = deployment.resources[self.stack]
+        self.cloud = cloud
+        self.cloudwatch, self.ecs, self.sqs = (
+            cloud.client(name, region=REGION) for name in ("cloudwatch", "ecs", "sqs")
+        )
+        [self.task] = self.ecs.list_tasks(cluster=self.outputs["Cluster"], serviceName=self.outputs["Service"])[
+            "taskArns"
+        ]
+        [described] = self.ecs.describe_tasks(cluster=self.outputs["Cluster"], tasks=[self.task])["tasks"]
+        self.address = next(
+            detail["value"]
+            for attachment in described["attachments"]
+            for detail in attachment["details"]
+            if detail["name"] == "privateIPv4Address"
+        )
+
+    def query(self, text: str) -> list[Any]:
+        """Ask the database of Zabbix, or change its configuration."""
+        place: dict[str, Any] = {"host": self.address, "user": "zabbix", "password": PASSWORD, "dbname": "zabbix"}
+        with self.cloud.open_databases(), psycopg.connect(**place, autocommit=True) as connection:
+            cursor = connection.execute(text)
+            return cursor.fetchall() if cursor.description else []
+
+    def problems(self, *, open_: bool) -> set[str]:
+        """Return what is wrong, or was, as Zabbix sees it."""
+        return {name for name, is_open in self.query(PROBLEMS) if is_open is open_}
+
+    def states(self) -> dict[str, str]:
+        """Return the states of the two alarms, as CloudWatch sees them."""
+        found = self.cloudwatch.describe_alarms(AlarmNames=["orders that fail", "known to others"])["MetricAlarms"]
+        return {one["AlarmName"]: one["StateValue"] for one in found}
+
+    def fail(self, *names: str) -> None:
+        """Let orders fail for a minute."""
+        data = [{"MetricName": name, "Value": 3, "Timestamp": self.cloud.metrics.now()} for name in names]
+        self.cloudwatch.put_metric_data(Namespace=NAMESPACE, MetricData=data)
+        self.cloud.metrics.advance(minutes=1)
+
+    def report(self) -> None:
+        """Call the function as the schedule does."""
+        client = self.cloud.client("lambda", region=REGION)
+        answer = client.invoke(FunctionName=self.outputs["Function"], Payload=b"{}")
+        assert "FunctionError" not in answer, answer["Payload"].read()
+
+    def discovered(self) -> set[str]:
+        """Return the keys of the items that Zabbix has made."""
+        return {key for (key,) in self.query("SELECT key_ FROM items WHERE hostid = 900001 AND flags = 4")}
+
+
+@pytest.fixture(scope="module")
+def shop(local_cloud: LocalCloud, deployed: Any) -> Monitored:
+    found = Monitored(local_cloud, deployed(monitored))
+    found.query(CONFIGURATION)
+    key = 'cloudwatch.alarm["orders that fail"]'
+
+    def has_the_item() -> bool:
+        found.report()  # Zabbix takes nothing before it has read what was configured
+        return key in found.discovered()
+
+    eventually(has_the_item, within=120, what="the alarm as an item of Zabbix")
+    return found
+
+
+def test_zabbix_discovers_the_alarms_of_the_topic_and_no_others(shop: Monitored) -> None:
+    assert shop.discovered() == {'cloudwatch.alarm["orders that fail"]'}
+
+
+def test_both_see_the_same_failure_and_its_end(shop: Monitored) -> None:
+    shop.fail("orders that fail", "known to others")
+    assert set(shop.states().values()) == {"ALARM"}
+    problem = "orders that fail is in ALARM state"
+    eventually(lambda: shop.problems(open_=True) == {problem}, within=60, what="the problem in Zabbix")
+    shop.cloud.metrics.advance(minutes=4)
+    assert set(shop.states().values()) == {"OK"}
+    eventually(lambda: problem in shop.problems(open_=False), within=60, what="its end in Zabbix")
+    assert shop.problems(open_=True) == set()
+
+
+def test_the_reader_reads_metrics_and_alarms_and_changes_nothing(shop: Monitored) -> None:
+    given = shop.cloud.client("sts", region=REGION).assume_role(
+        RoleArn=shop.outputs["Reader"], RoleSessionName="zabbix"
+    )["Credentials"]
+    reader = boto3.Session(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"], region_name=REGION)
+    client = reader.client("cloudwatch", endpoint_url=shop.cloud.endpoint)
+    now = shop.cloud.metrics.now()
+    metric = {"Namespace": NAMESPACE, "MetricName": "orders that fail"}
+    [found] = client.get_metric_data(
+        StartTime=now - timedelta(minutes=30),
+        EndTime=now,
+        MetricDataQueries=[{"Id": "failed", "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Sum"}}],
+    )["MetricDataResults"]
+    assert 3.0 in found["Values"]
+    assert client.describe_alarms()["MetricAlarms"]
+    assert client.list_metrics(Namespace=NAMESPACE)["Metrics"]
+    with pytest.raises(ClientError, match="AccessDenied"):
+        client.put_metric_data(Namespace=NAMESPACE, MetricData=[{"MetricName": "orders that fail", "Value": 0}])
+    with pytest.raises(ClientError, match="AccessDenied"):
+        client.disable_alarm_actions(AlarmNames=["orders that fail"])
+    elsewhere = reader.client("cloudwatch", endpoint_url=shop.cloud.endpoint, region_name="eu-west-1")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        elsewhere.describe_alarms()
+
+
+def test_what_zabbix_does_not_take_is_kept_and_an_alarm_says_so(shop: Monitored) -> None:
+    client = shop.ecs
+    client.update_service(cluster=shop.outputs["Cluster"], service=shop.outputs["Service"], desiredCount=0)
+    eventually(
+        lambda: not client.list_tasks(cluster=shop.outputs["Cluster"], serviceName=shop.outputs["Service"])["taskArns"],
+        within=60,
+        what="Zabbix away",
+    )
+    changes = next(url for name, url in shop.resources.items() if name.startswith("MonitoringFanoutChangesQueue"))
+    shop.sqs.set_queue_attributes(QueueUrl=changes, Attributes={"VisibilityTimeout": "1"})
+    shop.fail("orders that fail")
+    assert shop.states()["orders that fail"] == "ALARM"
+
+    def kept() -> list[Any]:
+        answer = shop.sqs.receive_message(QueueUrl=shop.outputs["Failed"], VisibilityTimeout=0)
+        return list(answer.get("Messages", []))
+
+    [message] = eventually(kept, within=60, what="the change in the dead-letter queue")
+    body = json.loads(message["Body"])
+    assert (body["AlarmName"], body["NewStateValue"]) == ("orders that fail", "ALARM")
+    shop.report()  # is no error of the function
+    shop.cloud.metrics.advance(minutes=20)
+    [report] = shop.cloudwatch.describe_alarms(AlarmNames=[shop.outputs["ReportAlarm"]])["MetricAlarms"]
+    assert report["StateValue"] == "ALARM"
