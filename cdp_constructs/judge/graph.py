@@ -10,7 +10,7 @@ from cdp_constructs.review.templates import Resource, Template
 
 __all__ = ["Graph", "Part"]
 
-_OTHER_STACK = re.compile(r"(?:[\w-]+:[\w-]+/)?(?P<stack>[\w/-]+):(?P<name>[^:]+)")
+_BEGINNINGS = re.compile(r"^|[:/]")
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,7 @@ class Graph:
         self.templates = templates
         self.parts: dict[str, Part] = {}
         self.after: dict[str, set[str]] = {}
+        self._joined: dict[str, str] = {}
         self._by_stack = {name: template for template in templates for name in (template.name, template.path)}
         for template in templates:
             for resource in template.resources.values():
@@ -56,6 +57,7 @@ class Graph:
                 # Several resources of a construct have one name: the first that stands for it is kept.
                 if name not in self.parts or _is_minor(self.parts[name].type):
                     self.parts[name] = Part(name, resource, template)
+                    self._joined[f"{template.path}:{resource.name.replace('/', '')}"] = name
         for template in templates:
             for edge in edges(template):
                 source, target = self._named(edge.source, template), self._named(edge.target, template)
@@ -64,12 +66,21 @@ class Graph:
     def _named(self, text: str, template: Template) -> str:
         if own := self._longest(f"{template.path}/{text}", template):
             return own
-        found = _OTHER_STACK.fullmatch(text)
-        other = self._by_stack.get(found["stack"]) if found else None
-        if found and other and (there := self._longest(f"{other.path}/{found['name']}", other)):
+        if there := self._elsewhere(text):
             return there
         self.parts.setdefault(text, Part(text))
         return text
+
+    def _elsewhere(self, text: str) -> str:
+        """Return what another stack has, of a text such as ``dynamodb:us-east-1:table/Data:StoreTable``."""
+        before, _, name = text.rpartition(":")
+        stacks = (self._by_stack.get(before[each.end() :]) for each in _BEGINNINGS.finditer(before))
+        other = next((stack for stack in stacks if stack is not None), None)
+        if other is None:
+            return ""
+        # An output is named after the path of a resource, without its slashes.
+        joined = f"{other.path}:{name.partition('/')[0]}"
+        return self._longest(f"{other.path}/{name}", other) or self._joined.get(joined, "")
 
     def _longest(self, name: str, template: Template) -> str:
         """Return the resource that a name is of, or a part of, as ``Files/Bucket/accepted/*`` is of a bucket."""

@@ -1,6 +1,6 @@
 """An assembly beside a brief: what was found."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -130,13 +130,26 @@ def _judged(graph: Graph, wish: Wish) -> Judged:
 
 
 def _ways(graph: Graph, wish: Wish) -> list[list[str]]:
-    """Return a way for each Region that a wish can be answered in."""
+    """Return a way for each Region that answers a wish: one that stays there, or else begins there."""
     starts, ends = graph.at_any(wish.entries), graph.at_any(wish.stores)
     single = in_one_region(graph)
+    entrances = _entrances(graph, starts, single)
     found = []
     for region in sorted(set(single.values())):
         others = {name for name, own in single.items() if own != region}
         way = graph.path(starts - others, ends - others, without=others)
+        way = way or graph.path({name for name in entrances if single[name] == region}, ends)
         if any(single.get(name) == region for name in way):
             found.append(way)
     return found or [graph.path(starts, ends)]
+
+
+def _entrances(graph: Graph, starts: Collection[str], single: Mapping[str, str]) -> set[str]:
+    """Return the first parts in one Region only that are met from the starts."""
+    waiting, seen = list(starts), set(starts)
+    while waiting:
+        name = waiting.pop()
+        following = set() if name in single else graph.after.get(name, set()) - seen
+        seen |= following
+        waiting += following
+    return {name for name in seen if name in single}

@@ -134,7 +134,8 @@ def play_on(report: Report, ground: Ground) -> None:
             healthy = f"{board.servers} healthy"
             started = report.step("Servers", healthy, lambda: start_servers(made[0], board.servers))
     if started:
-        asyncio.run(play(report, board, made[0], Releases(ground.cloud, ground.assembly, board.stack)))
+        with board.around(made[0]):
+            asyncio.run(play(report, board, made[0], Releases(ground.cloud, ground.assembly, board.stack)))
 
 
 def _settings(boards: Sequence[Board]) -> dict[str, object]:

@@ -1,6 +1,7 @@
 """The boards, and what is done to each."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,15 @@ from demo.dojo.browsers import BrowserBoard, BrowserCrowd
 from demo.dojo.faults import BY_DESIGN, NOTHING, Allowed, Drill
 from demo.dojo.load import raise_load
 from demo.dojo.notified import PlaceOf, browser_of, phone_of
+from demo.dojo.pacific import (
+    across_the_pacific,
+    ask_for_ones_files,
+    lose_asia,
+    lose_north_america,
+    phone_in_north_america,
+    read_on_both_sides,
+    speak_in_north_america,
+)
 from demo.dojo.pages import read_a_page_together
 from demo.dojo.people import Crowd, crowd_of
 from demo.dojo.queue_faults import accept_without_the_database, kill_a_worker, set_aside_what_nobody_can_read
@@ -35,6 +45,7 @@ class Board:
         cannot: What it cannot survive by design.
         made: Finds its parts.
         crowd: Its people.
+        around: What lasts while it is played, such as a distance.
     """
 
     folder: str
@@ -47,6 +58,7 @@ class Board:
     cannot: str
     made: Callable[..., Deployed] = Stage
     crowd: Callable[[Any], Crowd] = crowd_of
+    around: Callable[[Any], AbstractContextManager[object]] = nullcontext
 
 
 _TASK_KILLED = Drill(
@@ -203,6 +215,45 @@ BOARDS = {
             *_RELEASES_AND_LOAD,
         ),
         cannot="the loss of its Region or of SQS in it; without its database nobody reads, registers or signs in",
+    ),
+    "d8": Board(
+        "sketch_book",
+        "SketchBook",
+        "D8 Sketch Book!!: servers in Tokyo and North America, all of the data in North America",
+        files=True,
+        place=phone_in_north_america,
+        servers=2,
+        drills=(
+            Drill(
+                "The same page is read on both sides of the Pacific",
+                "in Tokyo each read takes one round trip more than in North America, and no second one",
+                read_on_both_sides,
+            ),
+            Drill(
+                "Somebody speaks in North America",
+                "the session of Tokyo is known there; live in Tokyo within 3 s",
+                lambda on: speak_in_north_america(on, within=3),
+            ),
+            Drill(
+                "Somebody asks for the own files",
+                "the storage index has the attachment; nobody else gets it",
+                lambda on: ask_for_ones_files(on, within=30),
+            ),
+            _TASK_KILLED,
+            Drill(
+                "Asia is lost",
+                "people are led to North America, and back; served within 60 s of that",
+                lambda on: lose_asia(on, within=60),
+            ),
+            Drill(
+                "By design: North America is lost",
+                "nobody is served in Tokyo either until it is back, and nothing is lost",
+                lambda on: lose_north_america(on, seconds=5, within=60),
+            ),
+        ),
+        cannot="the loss of North America, which has the only table: Tokyo has servers, and nothing that they could "
+        "answer with",
+        around=across_the_pacific,
     ),
     "d9": Board(
         "browser_only",

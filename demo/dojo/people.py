@@ -252,6 +252,11 @@ class Crowd:
         """Those who are there."""
         return [person for person in self.people.values() if person is not self.away]
 
+    def move(self, url: str) -> None:
+        """Go to another address from the next request and connection on, as when a name leads elsewhere."""
+        self.url, self.live_url = url, url.replace("http", "ws", 1)
+        self.http.base_url = httpx.URL(url)
+
     def listen(self) -> None:
         """Let everybody who is there listen."""
         self._listening = [asyncio.create_task(person.listen()) for person in self.present]

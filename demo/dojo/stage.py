@@ -35,6 +35,7 @@ class Deployed:
 
     def __init__(self, cloud: LocalCloud, deployment: Deployment, stack: str) -> None:
         self.cloud, self.stack = cloud, stack
+        self._deployment = deployment
         self.outputs = deployment.outputs[stack]
         self.region = deployment.regions[stack]
 
@@ -60,6 +61,10 @@ class Stage(Deployed):
         self.url = self.origin if edge is None else cloud.distribution_url(edge["DistributionDomain"])
         self.live_url = self.url.replace("http", "ws", 1)
         self.tls = ssl.create_default_context(cadata=cloud.balancer_certificate_authority())
+
+    def beside(self, suffix: str) -> "Stage":
+        """Return the part of the board in another stack, which has the same name with a suffix."""
+        return Stage(self.cloud, self._deployment, f"{self.stack}{suffix}")
 
     def get(self, path: str, token: str | None = None) -> bool:
         """Ask a board for something, and return whether it is answered with 200."""

@@ -22,6 +22,7 @@ BOARDS = {
     "disconnect": "Disconnect",
     "umin_chat": "UminChat",
     "anonymous": "Anonymous",
+    "sketch_book": "SketchBook",
     "browser_only": "BrowserOnly",
     "common_board": "CommonBoard",
 }

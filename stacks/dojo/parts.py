@@ -1,6 +1,6 @@
 """What boards have in common: the application's image and settings, its session key, and the load balancer."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,16 @@ from cdp_constructs.core.runbooks import use_runbooks
 from stacks.alarms import add_alarms
 from stacks.dojo.config import DojoConfiguration
 
-__all__ = ["ROUTE", "RUNBOOKS", "add_alarm_topic", "add_front", "add_outputs", "add_session_key", "chat_container"]
+__all__ = [
+    "ROUTE",
+    "RUNBOOKS",
+    "add_alarm_topic",
+    "add_front",
+    "add_outputs",
+    "add_session_key",
+    "add_session_secret",
+    "chat_container",
+]
 
 RUNBOOKS = "docs/runbooks/servers"
 _APPLICATION = Path(__file__).parent / "app"
@@ -48,16 +57,22 @@ def chat_container(
 
 def add_session_key(stack: Stack) -> ecs.Secret:
     """Add the key that signs sessions, and return it as a secret of containers."""
+    return ecs.Secret.from_secrets_manager(add_session_secret(stack))
+
+
+def add_session_secret(stack: Stack, *, replica_regions: Sequence[str] = ()) -> secretsmanager.Secret:
+    """Add the key that signs sessions, with replicas for servers in other Regions."""
     key = secretsmanager.Secret(
         stack,
         "SessionKey",
         description="Signs the sessions of the chat",
         generate_secret_string=secretsmanager.SecretStringGenerator(password_length=64, exclude_punctuation=True),
         removal_policy=RemovalPolicy.RETAIN,
+        replica_regions=[secretsmanager.ReplicaRegion(region=region) for region in replica_regions] or None,
     )
     reason = "A new key signs everybody out; it is changed by hand, when it may have become known."
     acknowledge(key, "AwsSolutions-SMG4", reason)
-    return ecs.Secret.from_secrets_manager(key)
+    return key
 
 
 def add_alarm_topic(stack: Stack, configuration: DojoConfiguration) -> sns.ITopic:

@@ -34,6 +34,10 @@ def add_to(scope: Construct, context: object, *, name: str = "") -> dict[str, St
         boards[board] = made(scope, f"{name}{BOARDS[board]}", env=environment, configuration=configuration)
     for stack in boards.values():
         # A board may have a stack in another Region beside its own.
-        others = [one for one in scope.node.children if isinstance(one, Stack) and stack in one.dependencies]
+        others = [
+            one
+            for one in scope.node.children
+            if isinstance(one, Stack) and (stack in one.dependencies or one in stack.dependencies)
+        ]
         refuse_placeholders([stack, *others], configuration.placeholders)
     return boards

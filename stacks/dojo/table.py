@@ -11,7 +11,7 @@ from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.tables import add_table, metric_throttled_writes, string_attribute
 from stacks.dojo.app.model import INDEX
 
-__all__ = ["ChatTable"]
+__all__ = ["ChatTable", "allow_items"]
 
 _THROTTLED_THAT_ALARM = 100
 _ITEMS = (
@@ -71,6 +71,11 @@ class ChatTable(Construct):
 
     def grant(self, role: iam.IRole) -> None:
         """Let servers read and write items, and find messages by their author."""
-        index = f"{self.table.table_arn}/index/{INDEX}"
-        role.add_to_principal_policy(iam.PolicyStatement(actions=list(_ITEMS), resources=[self.table.table_arn]))
-        role.add_to_principal_policy(iam.PolicyStatement(actions=["dynamodb:Query"], resources=[index]))
+        allow_items(role, self.table.table_arn)
+
+
+def allow_items(role: iam.IRole, table_arn: str) -> None:
+    """Let servers read and write items of a table, also in another Region, and find messages by their author."""
+    role.add_to_principal_policy(iam.PolicyStatement(actions=list(_ITEMS), resources=[table_arn]))
+    index = f"{table_arn}/index/{INDEX}"
+    role.add_to_principal_policy(iam.PolicyStatement(actions=["dynamodb:Query"], resources=[index]))

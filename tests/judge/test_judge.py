@@ -172,6 +172,18 @@ def test_data_beyond_the_region_that_answers_is_further_away() -> None:
     assert {one.entry for one in found.distances} == {"us-east-1"}
 
 
+def test_a_region_that_answers_from_data_in_another_one_is_near_and_its_data_is_not() -> None:
+    east, west = queue("East", "us-east-1"), queue("West", "us-west-2")
+    east[0].body["Resources"]["Queue"]["Metadata"] = {"aws:cdk:path": "East/Data/Queue/Resource"}
+    name = {"StackName": "East", "Region": "us-east-1", "OutputName": "PublishOutputRefDataQueue0123ABCD"}
+    west[0].body["Resources"]["Integration"]["Properties"]["IntegrationUri"] = {"Fn::GetStackOutput": name}
+    found = judge([*east, *west], Brief(wishes=[Wish("buy", ["shop.example.com"], ["East/Data"])])).distances
+    assert {one.entry for one in found} == {"us-east-1", "us-west-2"}
+    across = round_trip_ms(REGIONS["us-west-2"], REGIONS["us-east-1"])
+    for one in found:
+        assert one.to_data - one.to_entry == pytest.approx(across if one.entry == "us-west-2" else 0)
+
+
 def test_costs_grow_with_people_and_are_at_rest_without_any() -> None:
     found = judge([template(server())], Brief(wishes=[BUY]))
     sizes = list(found.growth.values())

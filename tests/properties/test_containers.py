@@ -127,6 +127,10 @@ class _Files:
         key.encode()
         return "https://files.example.com/a.jpg"
 
+    async def of_owner(self, owner: str, limit: int) -> list[dict[str, Any]]:
+        owner.encode()
+        return [{"attachment": "accepted/ann/a.jpg"}] * min(limit, 1)
+
 
 class _Quiet:
     """A fan-out that announces nothing."""

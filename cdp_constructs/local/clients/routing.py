@@ -34,7 +34,8 @@ def resolve(route53: Any, administration: Administration, endpoint: str, name: s
         route53: boto3 client of the account that holds the zone.
         administration: Administration of the embedded cloud.
         endpoint: Its base URL.
-        name: Of a public hosted zone; its A record is an alias of an API's custom domain or of a distribution.
+        name: Of a public hosted zone; its A record is an alias of an API's custom domain, of a load
+            balancer or of a distribution.
         place: The Region that is next to the users, for example `ap-northeast-1`.
 
     Raises:

@@ -65,6 +65,7 @@ def application(settings: Settings) -> Starlette:
         Route("/sessions", _sign_out, methods=["DELETE"]),
         Route("/push", _subscribe, methods=["PUT"]),
         Route("/files", _form, methods=["POST"]),
+        Route("/files", _own_files),
         Route("/files/{key:path}", _link),
         Route("/rooms/{room}/messages", _post, methods=["POST"]),
         Route("/rooms/{room}/messages", _history),
@@ -199,6 +200,16 @@ async def _form(request: Request) -> Response:
         raise
     except ValueError as error:
         raise HTTPException(400, str(error)) from error
+
+
+async def _own_files(request: Request) -> Response:
+    # Only one's own: what is not part of a message is nobody else's business.
+    person = await _person(request)
+    limit = _number(request, "limit", 50, _LONGEST_PAGE)
+    try:
+        return JSONResponse({"files": await _services(request).files.of_owner(person, max(1, limit or 0))})
+    except ValueError as error:
+        raise HTTPException(404, str(error)) from error
 
 
 async def _link(request: Request) -> Response:

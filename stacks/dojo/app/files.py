@@ -5,12 +5,14 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from boto3.dynamodb.conditions import Key
 from botocore.exceptions import BotoCoreError, ClientError
 
 from stacks.dojo.app.model import NewFile
 from stacks.dojo.app.ports import UnavailableError
 
 if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.service_resource import Table
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
 
@@ -18,6 +20,8 @@ __all__ = ["BucketFiles", "NoFiles"]
 
 _ACCEPTED = "accepted/"
 _LINK_SECONDS = 300
+_BY_OWNER = "ByOwner"
+"""The index of `StorageIndex` by owner."""
 
 
 class NoFiles:
@@ -35,15 +39,32 @@ class NoFiles:
         """Return nothing."""
         return None
 
+    async def of_owner(self, owner: str, limit: int) -> list[dict[str, Any]]:  # noqa: ARG002 - a port
+        """Refuse.
+
+        Raises:
+            ValueError: always.
+        """
+        raise ValueError("this chat takes no files")
+
 
 @dataclass(frozen=True)
 class BucketFiles:
-    """The bucket and the function of a `DirectObjectUpload`."""
+    """The bucket and the function of a `DirectObjectUpload`.
+
+    Args:
+        s3: Client of the bucket's Region.
+        functions: Client of the function's Region.
+        bucket: The bucket.
+        form_function: The function.
+        index: The table of a `StorageIndex`, if there is one.
+    """
 
     s3: "S3Client"
     functions: "LambdaClient"
     bucket: str
     form_function: str
+    index: "Table | None" = None
 
     async def form(self, owner: str, file: NewFile) -> dict[str, Any]:
         """Return the form of a new file, and the key that it will have once it is accepted.
@@ -84,3 +105,27 @@ class BucketFiles:
         # The name of the file is the uploader's: it is saved, and not shown as a page.
         parameters = {"Bucket": self.bucket, "Key": key, "ResponseContentDisposition": "attachment"}
         return self.s3.generate_presigned_url("get_object", Params=parameters, ExpiresIn=_LINK_SECONDS)
+
+    async def of_owner(self, owner: str, limit: int) -> list[dict[str, Any]]:
+        """Return the accepted files of an owner, the newest first; the index is a second or two behind.
+
+        Raises:
+            ValueError: there is no index.
+            UnavailableError: the index does not answer.
+        """
+        if self.index is None:
+            raise ValueError("this chat has no list of files")
+        request = {
+            "IndexName": _BY_OWNER,
+            "KeyConditionExpression": Key("owner").eq(owner),
+            "ScanIndexForward": False,
+            "Limit": limit,
+        }
+        try:
+            answer = await asyncio.to_thread(self.index.query, **request)  # type: ignore[arg-type]
+        except (BotoCoreError, ClientError) as error:
+            raise UnavailableError("file index") from error
+        return [
+            {"attachment": item["key"], "size": int(item["size"]), "modified_at": item["modified_at"]}  # type: ignore[arg-type]
+            for item in answer["Items"]
+        ]

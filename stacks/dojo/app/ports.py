@@ -179,6 +179,13 @@ class Files(Protocol):
     async def link(self, key: str) -> str | None:
         """Return an address of the file for some minutes; None when it is not (yet) accepted."""
 
+    async def of_owner(self, owner: str, limit: int) -> list[dict[str, Any]]:
+        """Return the accepted files of an owner, the newest first.
+
+        Raises:
+            ValueError: nobody can list files.
+        """
+
 
 class Notices(Protocol):
     """Reaches people who are away."""

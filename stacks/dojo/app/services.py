@@ -77,17 +77,21 @@ class Services:
         """Files."""
         if self.settings.files == "none":
             return NoFiles()
-        function = cast("str", self.settings.form_function)
+        function, region = cast("str", self.settings.form_function), self.settings.data_region
         # boto3 signs links by version 2 otherwise, which new buckets refuse.
-        s3 = boto3.client("s3", config=Config(signature_version="s3v4"))
-        return BucketFiles(s3, boto3.client("lambda"), cast("str", self.settings.bucket), function)
+        s3 = boto3.client("s3", region_name=region, config=Config(signature_version="s3v4"))
+        functions = boto3.client("lambda", region_name=region)
+        name = self.settings.file_index
+        index = None if name is None else boto3.resource("dynamodb", region_name=region).Table(name)
+        return BucketFiles(s3, functions, cast("str", self.settings.bucket), function, index)
 
     @cached_property
     def notices(self) -> Notices | None:
         """Notices; None when nobody is told."""
         settings = self.settings
         if settings.notices == "topic":
-            return TopicNotices(boto3.client("sns"), cast("str", settings.notice_topic), settings.base_url)
+            sns = boto3.client("sns", region_name=settings.data_region)
+            return TopicNotices(sns, cast("str", settings.notice_topic), settings.base_url)
         if settings.notices == "push" and settings.push_key is not None:
             key = settings.push_key.get_secret_value()
             return PushNotices(key, cast("str", settings.push_contact), settings.base_url)

@@ -35,7 +35,7 @@ class Settings(BaseSettings):
     Attributes:
         store: Where messages, people and notices are: in PostgreSQL, or in a DynamoDB table.
         table: Name or ARN of the table.
-        table_region: Its Region. Default: the server's own.
+        data_region: The Region of table, bucket, functions and topic. Default: the server's own.
         database_host: Address of the writer.
         database_reader_host: Address of readers, for reading what need not be the latest. Default: the writer's.
         database_name: The database.
@@ -60,6 +60,7 @@ class Settings(BaseSettings):
         files: Whether people upload to a bucket.
         bucket: The bucket of `DirectObjectUpload`.
         form_function: Its function for forms.
+        file_index: The table of a `StorageIndex` of the accepted files. Default: nobody can list files.
         notices: How people who are away are told that they were mentioned.
         notice_topic: The SNS topic.
         push_key: VAPID key, as PEM.
@@ -76,7 +77,7 @@ class Settings(BaseSettings):
 
     store: Literal["database", "table"] = "database"
     table: str | None = None
-    table_region: str | None = None
+    data_region: str | None = None
     database_host: str | None = None
     database_reader_host: str | None = None
     database_name: str = "chat"
@@ -99,6 +100,7 @@ class Settings(BaseSettings):
     files: Literal["none", "bucket"] = "none"
     bucket: str | None = None
     form_function: str | None = None
+    file_index: str | None = None
     notices: Literal["none", "topic", "push"] = "none"
     notice_topic: str | None = None
     push_key: SecretStr | None = None

@@ -42,7 +42,7 @@ class Table:
             retries={"total_max_attempts": 1}, connect_timeout=2, read_timeout=3, max_pool_connections=_AT_ONCE
         )
         # The client of a resource takes and gives values of Python.
-        self._client = boto3.resource("dynamodb", region_name=settings.table_region, config=once).meta.client
+        self._client = boto3.resource("dynamodb", region_name=settings.data_region, config=once).meta.client
         # Of its own: to another continent a request waits long, and does nothing.
         self._threads = ThreadPoolExecutor(_AT_ONCE, "table")
 

@@ -46,6 +46,13 @@ def test_a_queue_takes_the_database_out_of_the_way_of_sending(found: dict[str, J
     assert stops(found["D6"], "read it")["instance"] == 60
 
 
+def test_the_nearest_region_answers_from_data_that_is_far_away(found: dict[str, Judgement]) -> None:
+    [tokyo] = [one for one in found["D8"].distances if one.city == "Tokyo"]
+    assert (tokyo.entry, round(tokyo.to_entry)) == ("ap-northeast-1", 0)
+    assert tokyo.to_data > 150
+    assert stops(found["D8"], "send a message")["Region"] == INFINITE
+
+
 def test_the_chat_goes_on_without_a_region(found: dict[str, Judgement]) -> None:
     region = stops(found["C"], "send a message")["Region"]
     brief = found["C"].brief

@@ -9,10 +9,10 @@ from tests.stacks.dojo.architectures import boards
 from tests.stacks.dojo.resources import resources
 from tests.stacks.runbooks import ROOT
 
-STACKS = (*BOARDS.values(), "UminChatEdge", "BrowserOnlyWeb")
+STACKS = (*BOARDS.values(), "UminChatEdge", "BrowserOnlyWeb", "SketchBookAmerica", "SketchBookHealth")
 OF_DATABASES = {"connections", "cpu", "free-memory"}
-TABLES = {"CommonBoard"}
-"""Stacks that keep messages in DynamoDB."""
+TABLES = {"CommonBoard": "CommonBoard", "SketchBook": "SketchBookAmerica"}
+"""Boards that keep messages in DynamoDB, with the stack that has the table."""
 
 
 def pages(synthesis: Synthesis, stack: str) -> set[str]:
@@ -36,5 +36,5 @@ def test_each_alarm_names_its_page(synthesis: Synthesis, stack: str) -> None:
 def test_each_database_has_alarms(synthesis: Synthesis, stack: str) -> None:
     expected = OF_DATABASES | ({"free-storage"} if stack == "After6" else {"replica-lag"})
     if stack in TABLES:
-        expected = {"throttled"}
+        stack, expected = TABLES[stack], {"throttled"}
     assert {f"{RUNBOOKS}/{name}.md" for name in expected} <= pages(synthesis, stack)

@@ -15,6 +15,7 @@ from cdp_constructs.local.services.cloudfront.balancers import leads_to
 from cdp_constructs.local.services.cloudfront.distributions import PREFIX
 from cdp_constructs.local.services.route53.answers import NoSuchZoneError, address_of, answer, zone_of
 
+_alb: Any = ministack.module("services.alb", "_lbs")
 _apigateway: Any = ministack.module("services.apigateway_v1", "_base_path_mappings", "_domain_names")
 _cloudfront: Any = ministack.module("services.cloudfront", "_distributions")
 _responses: Any = ministack.module("core.responses", "get_account_id")
@@ -35,6 +36,15 @@ def _distributions() -> Iterator[tuple[str, str]]:
         yield distribution["DomainName"], f"{PREFIX}{distribution['DomainName']}"
 
 
+def _balancers() -> Iterator[tuple[str, str]]:
+    for _, balancer in _alb._lbs.all_items():
+        if balancer["Scheme"] != "internal":
+            name = balancer["DNSName"]
+            # An alias may lead to a name that has addresses of IPv6, too.
+            for target in (name, f"dualstack.{name}"):
+                yield target, f"/_alb/{balancer['LoadBalancerName']}"
+
+
 @leads_to
 def _targets(name: str) -> Iterator[str]:
     """Yield the names that records of a hosted zone lead to."""
@@ -47,11 +57,11 @@ def _targets(name: str) -> Iterator[str]:
 
 @route("GET", "dns/hosts")
 def _host(request: Mapping[str, Any]) -> Mapping[str, Any]:
-    for hosts in (_custom_domains(), _distributions()):
+    for hosts in (_custom_domains(), _distributions(), _balancers()):
         for target, path in hosts:
             if request["address"] in {address_of(target, "A"), address_of(target, "AAAA")}:
                 return {"target": target, "path": path}
-    raise AdminError(f"no API and no distribution has the address {request['address']}")
+    raise AdminError(f"no API, no load balancer and no distribution has the address {request['address']}")
 
 
 @patch("ministack.services.apigateway_v1:find_domain_scope")
