@@ -6,13 +6,16 @@ from constructs import Construct
 
 from cdp_constructs.core.alarms import add_alarm
 from cdp_constructs.core.cdk import kinesisfirehose as firehose
-from cdp_constructs.core.cdk import sns
+from cdp_constructs.core.cdk import lambda_, sns
+from cdp_constructs.core.metrics import function_metric
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import minute, minutes
 from cdp_constructs.data._parquet import ERRORS
 
 # Firehose itself retries for some minutes before an alarm is of use.
 _SLACK = Duration.minutes(10)
+# Part of the invocations; one that fails is tried again.
+_SUCCESS_THAT_ALARMS = 0.5
 _BEHIND_THAT_ALARMS = Duration.minutes(5)
 
 
@@ -38,6 +41,7 @@ def add_delivery_alarms(
     *,
     rejections: int,
     reads: bool,
+    function: "lambda_.Function | None" = None,
     alarm_topic: "sns.ITopic | None",
 ) -> None:
     """Add the alarms of records that are late, do not fit, or are refused.
@@ -48,18 +52,30 @@ def add_delivery_alarms(
         interval: How long it gathers records.
         rejections: From how many records within 5 minutes that do not fit an alarm is raised.
         reads: Whether records are read from a stream, so that none can be refused.
+        function: Transforms records; what does not fit it does not pass to be converted.
         alarm_topic: Receives the alarms; None leaves them out.
     """
     add_freshness_alarm(scope, stream, interval, alarm_topic=alarm_topic)
     add_alarm(
         scope,
         "UnconvertedAlarm",
-        metric_rejected(stream),
+        metric_rejected(stream) if function is None else _rejected_by_both(stream, function),
         alarm_topic=alarm_topic,
         threshold=rejections,
         description=f"{path_of(scope)}: records do not fit the schema. They are below {ERRORS} with the reason; "
         "correct the sender or the columns, and put them again.",
     )
+    if function is not None:
+        add_alarm(
+            scope,
+            "SplittingAlarm",
+            _metric(stream, "ExecuteProcessing.Success", minutes(5), "avg"),
+            alarm_topic=alarm_topic,
+            threshold=_SUCCESS_THAT_ALARMS,
+            comparison=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
+            description=f"{path_of(scope)}: the function that splits gathered records fails. After three more tries "
+            f"Firehose puts a batch below {ERRORS}processing-failed/. Look at the function's log; put them again.",
+        )
     if reads:
         add_alarm(
             scope,
@@ -116,6 +132,19 @@ def add_throttling_alarm(
         evaluation_periods=3,
         description=f"{path_of(scope)}: the delivery stream refuses records; producers have to retry. Ask "
         "for a higher quota.",
+    )
+
+
+def _rejected_by_both(stream: "firehose.IDeliveryStream", function: "lambda_.Function") -> cloudwatch.IMetric:
+    """Records and measurements that do not fit, whoever of both found it."""
+    return cloudwatch.MathExpression(
+        expression="FILL(records, 0) + FILL(measurements, 0)",
+        using_metrics={
+            "records": metric_rejected(stream),
+            "measurements": function_metric(function, "RejectedRecords"),
+        },
+        label="Records and measurements that do not fit",
+        period=minutes(5),
     )
 
 

@@ -7,6 +7,7 @@ from aws_cdk import ArnFormat, RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesisfirehose as firehose
 from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
@@ -16,7 +17,9 @@ from cdp_constructs.core.keys import USE_KEY
 from cdp_constructs.core.log_groups import add_log_group
 from cdp_constructs.core.paths import stack_of
 
-__all__ = ["DeliveryRole", "add_delivery_role", "encryption_of"]
+__all__ = ["DeliveryRole", "add_delivery_role", "allow_transforming", "encryption_of", "transformed_by"]
+
+_RETRIES = 3
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,44 @@ def add_delivery_role(
         enabled=True, log_group_name=log_group.log_group_name, log_stream_name=log_stream.log_stream_name
     )
     return DeliveryRole(role, policy, logging)
+
+
+def allow_transforming(function: lambda_.IFunction) -> iam.PolicyStatement:
+    """Return what lets Firehose invoke a function: it calls the newest code by this name."""
+    functions = [function.function_arn, f"{function.function_arn}:$LATEST"]
+    return iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=functions)
+
+
+def transformed_by(
+    function: lambda_.IFunction, role: iam.Role, *, megabytes: float
+) -> firehose.CfnDeliveryStream.ProcessingConfigurationProperty:
+    """Return how a function transforms records before they are converted or delivered.
+
+    Args:
+        function: The function; see ``allow_transforming``.
+        role: Firehose invokes it under this.
+        megabytes: What it gets at a time, so that what it answers fits into the 6 MB of Lambda.
+    """
+    kind = firehose.CfnDeliveryStream
+    parameters = {
+        "LambdaArn": function.function_arn,
+        "RoleArn": role.role_arn,
+        "NumberOfRetries": str(_RETRIES),
+        "BufferSizeInMBs": str(megabytes),
+        "BufferIntervalInSeconds": "60",
+    }
+    return kind.ProcessingConfigurationProperty(
+        enabled=True,
+        processors=[
+            kind.ProcessorProperty(
+                type="Lambda",
+                parameters=[
+                    kind.ProcessorParameterProperty(parameter_name=name, parameter_value=value)
+                    for name, value in parameters.items()
+                ],
+            )
+        ],
+    )
 
 
 def encryption_of(

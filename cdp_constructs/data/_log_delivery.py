@@ -12,7 +12,7 @@ from constructs import Construct
 
 from cdp_constructs.core.paths import stack_of
 from cdp_constructs.data._catalog import JSON_LINES, Partition, add_catalog_table
-from cdp_constructs.data._delivery_role import add_delivery_role, encryption_of
+from cdp_constructs.data._delivery_role import add_delivery_role, allow_transforming, encryption_of, transformed_by
 
 LINES = "logs/"
 ERRORS = "errors/"
@@ -28,7 +28,6 @@ COLUMNS = {
 _BUFFER_MB = 64
 # What the function gets at a time is compressed, and so is what it answers; the answer may have 6 MB.
 _TRANSFORMED_MB = 1
-_RETRIES = 3
 _RETRIED_FOR = Duration.hours(2)
 
 
@@ -88,25 +87,16 @@ def add_line_delivery(
         log_retention: How long the log of deliveries is kept.
         removal_policy: What happens to the log when the stack is deleted.
     """
-    # Firehose calls the newest code by this name.
-    functions = [function.function_arn, f"{function.function_arn}:$LATEST"]
     made = add_delivery_role(
         scope,
         bucket=bucket,
         prefixes=(LINES, ERRORS),
-        statements=[iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=functions)],
+        statements=[allow_transforming(function)],
         encryption_key=encryption_key,
         log_retention=log_retention,
         removal_policy=removal_policy,
     )
     kind = firehose.CfnDeliveryStream
-    parameters = {
-        "LambdaArn": function.function_arn,
-        "RoleArn": made.role.role_arn,
-        "NumberOfRetries": str(_RETRIES),
-        "BufferSizeInMBs": str(_TRANSFORMED_MB),
-        "BufferIntervalInSeconds": "60",
-    }
     stream = kind(
         scope,
         "DeliveryStream",
@@ -128,18 +118,7 @@ def add_line_delivery(
                 enabled=True,
                 retry_options=kind.RetryOptionsProperty(duration_in_seconds=_RETRIED_FOR.to_seconds()),
             ),
-            processing_configuration=kind.ProcessingConfigurationProperty(
-                enabled=True,
-                processors=[
-                    kind.ProcessorProperty(
-                        type="Lambda",
-                        parameters=[
-                            kind.ProcessorParameterProperty(parameter_name=name, parameter_value=value)
-                            for name, value in parameters.items()
-                        ],
-                    )
-                ],
-            ),
+            processing_configuration=transformed_by(function, made.role, megabytes=_TRANSFORMED_MB),
         ),
     )
     stream.node.add_dependency(made.policy)

@@ -13,13 +13,16 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from cdp_constructs.core.acknowledgments import acknowledge
+from cdp_constructs.core.cdk import lambda_
 from cdp_constructs.core.paths import stack_of
 from cdp_constructs.data._catalog import PARQUET, Partition, add_catalog_table, glue_arns, name_of
-from cdp_constructs.data._delivery_role import add_delivery_role, encryption_of
+from cdp_constructs.data._delivery_role import add_delivery_role, allow_transforming, encryption_of, transformed_by
 from cdp_constructs.data._records import PARTITION
 
 RECORDS = "telemetry/"
 ERRORS = "errors/"
+# What a function is given at once. Its answer has 6 MB at most, and a record in it is longer than what it was made of.
+_TRANSFORMED_MB = 0.5
 # Firehose asks for at least 64 MB where it converts; the interval ends most objects before.
 _BUFFER_MB = 128
 
@@ -62,6 +65,7 @@ def add_parquet_delivery(
     table: glue.CfnTable,
     interval: Duration,
     source: kinesis.IStream | None = None,
+    function: "lambda_.Function | None" = None,
     encryption_key: kms.IKey | None,
     log_retention: logs.RetentionDays,
     removal_policy: RemovalPolicy,
@@ -74,6 +78,7 @@ def add_parquet_delivery(
         table: Of ``add_parquet_table``.
         interval: How long records are gathered.
         source: A stream whose records are delivered. Default: those that are put into the delivery stream.
+        function: Transforms records before they are converted. Default: they are converted as they are.
         encryption_key: Encrypts what Firehose holds and its log; None for keys of AWS.
         log_retention: How long the log of deliveries is kept.
         removal_policy: What happens to the log when the stack is deleted.
@@ -94,6 +99,8 @@ def add_parquet_delivery(
     role, policy = made.role, made.policy
     if source is not None:
         _allow_reading(policy, role, source)
+    if function is not None:
+        policy.add_statements(allow_transforming(function))
     stream_type = firehose.CfnDeliveryStream
     destination = stream_type.ExtendedS3DestinationConfigurationProperty(
         bucket_arn=bucket.bucket_arn,
@@ -106,6 +113,9 @@ def add_parquet_delivery(
         # Parquet is compressed in itself.
         compression_format="UNCOMPRESSED",
         cloud_watch_logging_options=made.logging,
+        processing_configuration=(
+            transformed_by(function, role, megabytes=_TRANSFORMED_MB) if function is not None else None
+        ),
         data_format_conversion_configuration=stream_type.DataFormatConversionConfigurationProperty(
             enabled=True,
             input_format_configuration=stream_type.InputFormatConfigurationProperty(

@@ -13,6 +13,8 @@ Kind = TypeVar("Kind", bound=str)
 # Fields that every record may have beside its measures; ``thing`` and ``at`` are required.
 ABOUT = {"message_id": "string", "at": "bigint", "thing": "string", "context": "string", "type": "string"}
 PARTITION = "hour"
+GATHERED = "measurements"
+"""In which a record has several measurements."""
 
 # Lower case, because Hive and Athena know no other; of the length that Glue takes.
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,254}")
@@ -30,8 +32,8 @@ def check_names(construct: Construct, option: str, names: Iterable[str]) -> list
         if not _NAME.fullmatch(name):
             fix = "Use lower-case letters, digits and _, as Athena's columns are written"
             raise InvalidOptionError(construct, option, f"contains {name!r}", fix)
-        if name in ABOUT or name == PARTITION:
-            taken = ", ".join([*ABOUT, PARTITION])
+        if name in ABOUT or name in {PARTITION, GATHERED}:
+            taken = ", ".join([*ABOUT, PARTITION, GATHERED])
             raise InvalidOptionError(
                 construct, option, f"contains {name!r}, which has a meaning", f"Use a name other than {taken}"
             )

@@ -54,6 +54,7 @@ def add_stream_function(
         scope,
         "Function",
         handler="data/speed_layer",
+        shares=["gathered_records"],
         description="Keeps the latest state and one-minute windows of things"
         if window_retention is not None
         else "Keeps the latest state of things",

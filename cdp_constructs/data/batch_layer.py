@@ -26,6 +26,7 @@ from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.periods import minutes
 from cdp_constructs.core.validation import InvalidOptionError, check_duration, check_exclusive, check_range
 from cdp_constructs.data._deliveries import add_delivery_alarms, metric_behind, metric_lag, metric_rejected
+from cdp_constructs.data._gathered_records import add_splitting_function
 from cdp_constructs.data._parquet import RECORDS, add_parquet_delivery, add_parquet_table
 from cdp_constructs.data._queries import add_saved_query, add_workgroup, expiring_results, grant_queries
 from cdp_constructs.data._records import ABOUT, check_columns
@@ -63,6 +64,8 @@ class BatchLayer(Construct):
     """Where Athena runs queries; it sets where results go, their encryption, and the limit."""
     columns: Mapping[str, ColumnType]
     """The types of the columns beside those that every record has."""
+    splitting_function: "lambda_.Function | None"
+    """Makes a record of each measurement of a gathered one; None without ``gathered``."""
     encryption_key: kms.IKey | None
     """The given customer-managed key; None where keys of AWS encrypt."""
 
@@ -73,6 +76,7 @@ class BatchLayer(Construct):
         *,
         columns: Mapping[str, ColumnType],
         stream: kinesis.IStream | None = None,
+        gathered: bool = False,
         bucket: s3.IBucket | None = None,
         buffering: Duration | None = None,
         scan_limit_mb: int = 10_000,
@@ -93,6 +97,9 @@ class BatchLayer(Construct):
                 into the delivery stream then. No record is refused, a rule has one action, and both layers have the
                 same records. Give it from the beginning, or read on the page how a layer that has records is changed.
                 Default: records are put into the delivery stream.
+            gathered: Whether records may be gathered ones, ``{"measurements": [...], "thing": ...}``: a function then
+                makes a record of each measurement before they are stored, and one that does not fit costs only itself.
+                Records of one measurement are still taken. Default: False.
             bucket: An existing bucket of the stack's Region, in which the names below ``telemetry/``, ``errors/`` and
                 ``queries/`` are this layer's. Default: a new one, encrypted, versioned and logged.
             buffering: How long records are gathered, and so how late they can be queried: 1 to 15 minutes. Longer ones
@@ -143,12 +150,25 @@ class BatchLayer(Construct):
             table_name=self.table_name,
             columns={**ABOUT, **self.columns},
         )
+        self.splitting_function = (
+            add_splitting_function(
+                self,
+                bucket=self.bucket,
+                columns={**ABOUT, **self.columns},
+                encryption_key=encryption_key,
+                log_retention=log_retention,
+                removal_policy=removal_policy,
+            )
+            if gathered
+            else None
+        )
         self.delivery_stream = add_parquet_delivery(
             self,
             bucket=self.bucket,
             table=self._table,
             interval=interval,
             source=stream,
+            function=self.splitting_function,
             encryption_key=encryption_key,
             log_retention=log_retention,
             removal_policy=removal_policy,
@@ -167,6 +187,7 @@ class BatchLayer(Construct):
             interval,
             rejections=alarming_rejections,
             reads=stream is not None,
+            function=self.splitting_function,
             alarm_topic=alarm_topic,
         )
         self.add_saved_query(

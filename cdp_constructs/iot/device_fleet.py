@@ -15,7 +15,7 @@ from cdp_constructs.core.cdk import cloudwatch, dynamodb, kms, lambda_, sns, sqs
 from cdp_constructs.core.metrics import function_metric
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of, stack_of
-from cdp_constructs.core.periods import days, minutes
+from cdp_constructs.core.periods import days, minutes, seconds
 from cdp_constructs.core.queues import metric_dead_letters, metric_oldest_message
 from cdp_constructs.core.tables import add_table, check_table
 from cdp_constructs.core.validation import check_duration, check_exclusive
@@ -39,6 +39,7 @@ __all__ = ["DeviceFleet"]
 _REJECTIONS_THAT_ALARM = 10
 _LONGEST_LIFETIME = Duration.days(3650)
 _LONGEST_CLAIM_WINDOW = Duration.days(1)
+_GATHERING = "an hour of measurements still fits into a few messages"
 _LIFETIME_SOURCE = "https://docs.aws.amazon.com/iot/latest/developerguide/device-certs-create.html"
 
 
@@ -295,6 +296,30 @@ class DeviceFleet(Construct):
             InvalidOptionError: for a type that topics cannot have, or that has a rule already.
         """
         self._ingest.add(rule, kind)
+        self.provisioning_template.template_body = self._template_body()
+
+    def gather(self, interval: Duration, *, thresholds: "Sequence[cdp_constructs.Threshold]" = ()) -> None:
+        """Let devices send the measurements of an interval as one message, and at once when a threshold is crossed.
+
+        What reads the messages must take several measurements: ``SpeedLayer`` does, ``BatchLayer`` with ``gathered``.
+        A device gets this with its identity: existing devices change over when they renew it, or as soon as their
+        shadow desires ``gather_seconds`` and ``limits``.
+
+        Args:
+            interval: How old the latest state may be as long as no threshold is crossed, 1 second to 1 hour.
+            thresholds: Those of ``SpeedLayer.add_threshold`` whose crossing and recovery devices send at once. Others
+                are noticed with the next message. Default: none.
+
+        Raises:
+            InvalidOptionError: for an interval out of range.
+        """
+        check_duration(self, "interval", interval, low=seconds(1), high=Duration.hours(1), source=_GATHERING)
+        limits = [
+            f"{each.measure}{'>' if each.above else '<'}{each.limit}/{each.recovers_at}"
+            for each in dict.fromkeys(thresholds)
+        ]
+        gathering = {"gather_seconds": str(interval.to_seconds()), "limits": ",".join(limits)}
+        self._configuration = {**self._configuration, **gathering}
         self.provisioning_template.template_body = self._template_body()
 
     def metric_rejected(self, *, period: Duration | None = None) -> "cloudwatch.Metric":

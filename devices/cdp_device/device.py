@@ -1,18 +1,20 @@
 """The program of a device: it measures always, publishes when it is connected, and executes commands."""
 
 import asyncio
+import contextlib
 import logging
 import random
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import aiomqtt
 
 from cdp_device.commands import Command, execute, execute_jobs
+from cdp_device.gathering import LONGEST_GATHERING, Gathering, as_message, read_limits
 from cdp_device.identity import Identity, IdentityStore
-from cdp_device.outbox import Outbox
+from cdp_device.outbox import Outbox, Waiting
 from cdp_device.provisioning import claim, request_identity
 from cdp_device.sensors import Hardware, measured
 from cdp_device.session import RejectedError, Session, connect
@@ -61,6 +63,9 @@ class Device:
             "measure": self._measure_now,
             "rotate": self._rotate,
         }
+        self._gathering = Gathering(most_bytes=settings.gather_bytes, catch_up_seconds=settings.catch_up_seconds)
+        if (known := self.store.current()) is not None:
+            self._gather_as(known)
         self._hardware = hardware
         self._first_pause = first_pause
         self._patience = patience
@@ -94,6 +99,7 @@ class Device:
         if current is None:
             current = await claim(self.settings, patience=self._patience)
             self.store.keep(current)
+            self._gather_as(current)
             logger.info("%s has its identity, certificate %s", current.thing, current.certificate_id)
         return current
 
@@ -140,6 +146,7 @@ class Device:
         try:
             async with connect(self.settings, newer.thing, self.store.pem_file(newer), patience=self._patience):
                 self.store.promote()
+                self._gather_as(newer)
                 return newer
         except (aiomqtt.MqttError, OSError) as error:
             logger.warning("The new certificate of %s does not work yet (%s)", newer.thing, error)
@@ -206,8 +213,10 @@ class Device:
         Raises:
             OSError: the sensor does not answer, or with what is no number.
         """
-        message = {"message_id": str(uuid.uuid4()), "at": int(time.time() * 1000), **measured(self._hardware)}
-        self.send(self._hardware.kind, message)
+        readings = measured(self._hardware)
+        message = {"message_id": str(uuid.uuid4()), "at": int(time.time() * 1000), **readings}
+        self.outbox.put(self._hardware.kind, message, gathers=True, urgent=self._gathering.crosses(readings))
+        self._filled.set()
         return message
 
     def report(self, alert: str, reason: str) -> None:
@@ -224,18 +233,34 @@ class Device:
         self.outbox.put(kind, dict(message))
         self._filled.set()
 
+    def _gather_as(self, identity: Identity) -> None:
+        """Gather as the configuration says that came with an identity."""
+        self._gathering.seconds = identity.configuration.gather_seconds
+        self._gathering.limits = read_limits(identity.configuration.limits)
+
     async def _send_always(self, session: Session, identity: Identity) -> None:
+        self._gathering.connected(self.outbox, time.time())
         while True:
             self._filled.clear()
-            for number, kind, message in self.outbox.first():
-                try:
-                    await session.publish(identity.configuration.telemetry_topic(identity.thing, kind), message)
-                except ValueError:
-                    # Of a type that is no level of a topic: those behind it are not to wait for ever.
-                    logger.exception("A message of type %s can never be published", kind)
-                self.outbox.remove(number)
-            if not len(self.outbox):
-                await self._filled.wait()
+            waiting, seconds = self._gathering.due(self.outbox, time.time())
+            if waiting:
+                await self._publish(session, identity, waiting)
+                self.outbox.remove(one.number for one in waiting)
+                continue
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._filled.wait(), seconds)
+
+    async def _publish(self, session: Session, identity: Identity, waiting: Sequence[Waiting]) -> None:
+        try:
+            topic = identity.configuration.telemetry_topic(identity.thing, waiting[0].kind)
+            await session.publish(topic, as_message(waiting))
+        except ValueError:
+            if len(waiting) > 1:
+                for one in waiting:
+                    await self._publish(session, identity, [one])
+                return
+            # No JSON, or of a type that is no level of a topic: those behind it are not to wait for ever.
+            logger.exception("A message of type %s can never be published", waiting[0].kind)
 
     # --- commands, desired state and jobs
 
@@ -268,7 +293,20 @@ class Device:
         if type(interval) in {int, float} and _SHORTEST_INTERVAL <= interval <= _LONGEST_INTERVAL:
             self._interval = float(interval)
             self._interval_changed.set()
-        return {"interval_seconds": self._interval, **changed}
+        return {"interval_seconds": self._interval, **self._apply_gathering(desired), **changed}
+
+    def _apply_gathering(self, desired: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Gather as an operator desires it, and return what to report of it: nothing unless it gathers or should."""
+        seconds: Any = desired.get("gather_seconds")
+        if type(seconds) in {int, float} and 0 <= seconds <= LONGEST_GATHERING:
+            self._gathering.seconds = float(seconds)
+            self._filled.set()
+        limits = desired.get("limits")
+        if isinstance(limits, str):
+            self._gathering.limits = read_limits(limits)
+        if not self._gathering.seconds and seconds is None:
+            return {}
+        return {"gather_seconds": self._gathering.seconds}
 
     # --- the commands that every device has
 

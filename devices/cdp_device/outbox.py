@@ -2,10 +2,42 @@
 
 import json
 import sqlite3
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cdp_device.messages import encoded
+
+__all__ = ["Outbox", "Waiting"]
+
+# Files of earlier versions lack these columns. What was written by them is sent at once.
+_COLUMNS = {"added": "REAL NOT NULL DEFAULT 0", "gathers": "INTEGER NOT NULL DEFAULT 0", "urgent": "INTEGER DEFAULT 1"}
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A message that waits."""
+
+    number: int
+    kind: str
+    text: str
+    """As JSON."""
+    added: float
+    """When it was added, in seconds since the epoch."""
+    gathers: bool
+    """Whether it may be sent together with others of its type."""
+
+    @property
+    def document(self) -> Any:
+        """What it says."""
+        return json.loads(self.text)
+
+    @property
+    def size(self) -> int:
+        """Its bytes."""
+        return len(self.text.encode())
 
 
 class Outbox:
@@ -26,33 +58,60 @@ class Outbox:
         self._database.execute(
             "CREATE TABLE IF NOT EXISTS messages (id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT, document TEXT)"
         )
+        there = {row[1] for row in self._database.execute("PRAGMA table_info(messages)")}
+        for name, definition in _COLUMNS.items():
+            if name not in there:
+                self._database.execute(f"ALTER TABLE messages ADD COLUMN {name} {definition}")
         self._waiting: int = self._database.execute("SELECT count(*) FROM messages").fetchone()[0]
         self.dropped = 0
 
     def __len__(self) -> int:
         return self._waiting
 
-    def put(self, kind: str, document: Any) -> None:
+    def put(self, kind: str, document: Any, *, gathers: bool = False, urgent: bool = True) -> None:
         """Add a message of a type.
+
+        Args:
+            kind: The type.
+            document: JSON.
+            gathers: Whether it may be sent together with others of its type.
+            urgent: Whether it is to be sent before those that are not.
 
         Raises:
             ValueError: it could never be published, and nothing behind it would be.
         """
-        self._database.execute("INSERT INTO messages (kind, document) VALUES (?, ?)", (kind, encoded(document)))
+        self._database.execute(
+            "INSERT INTO messages (kind, document, added, gathers, urgent) VALUES (?, ?, ?, ?, ?)",
+            (kind, encoded(document), time.time(), gathers, urgent),
+        )
         self._waiting += 1
         if self._waiting > self._most:
             self._database.execute("DELETE FROM messages WHERE id = (SELECT min(id) FROM messages)")
             self._waiting -= 1
             self.dropped += 1
 
-    def first(self, most: int = 20) -> list[tuple[int, str, Any]]:
-        """Return the oldest messages: number, type and document."""
-        rows = self._database.execute("SELECT id, kind, document FROM messages ORDER BY id LIMIT ?", (most,))
-        return [(number, kind, json.loads(document)) for number, kind, document in rows]
+    def first(self, most: int = 20, *, urgent: bool | None = None) -> list[Waiting]:
+        """Return the oldest messages.
 
-    def remove(self, number: int) -> None:
-        """Forget a message that was sent."""
-        self._waiting -= self._database.execute("DELETE FROM messages WHERE id = ?", (number,)).rowcount
+        Args:
+            most: How many.
+            urgent: True for urgent ones only, False for the others only.
+        """
+        rows = self._database.execute(
+            "SELECT id, kind, document, added, gathers FROM messages WHERE ? IS NULL OR urgent = ? ORDER BY id LIMIT ?",
+            (urgent, urgent, most),
+        )
+        return [Waiting(number, kind, text, added, bool(gathers)) for number, kind, text, added, gathers in rows]
+
+    def oldest(self) -> float | None:
+        """Return when the oldest message was added, in seconds since the epoch; None when there is none."""
+        first = self.first(1)
+        return first[0].added if first else None
+
+    def remove(self, numbers: Iterable[int]) -> None:
+        """Forget messages that were sent."""
+        for number in numbers:
+            self._waiting -= self._database.execute("DELETE FROM messages WHERE id = ?", (number,)).rowcount
 
     def close(self) -> None:
         """Close the file."""

@@ -5,6 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from cdp_device.gathering import LONGEST_GATHERING, read_limits
 from cdp_device.topics import TopicSpace
 
 
@@ -21,6 +22,10 @@ class Settings(BaseModel):
         state_folder: Keeps identity and unsent messages; made readable for its owner only.
         interval_seconds: Seconds between measurements until the shadow asks for others, 0.05 to 86,400.
         most_unsent: Messages that are kept while there is no connection; then the oldest are dropped.
+        gather_bytes: What a message with several measurements has at most, 1,000 to 100,000. AWS IoT counts in parts
+            of 5 KB (5,120 bytes), to which the rule adds some: 20,000 are four of them.
+        catch_up_seconds: How long a device that gathers waits at most, 0 to 3,600, before it sends what an outage
+            made late. Each waits for a random part of it, so that a fleet does not send all at once.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -34,6 +39,8 @@ class Settings(BaseModel):
     state_folder: Path
     interval_seconds: Annotated[float, Field(ge=0.05, le=86_400)] = 60
     most_unsent: Annotated[int, Field(ge=1)] = 10_000
+    gather_bytes: Annotated[int, Field(ge=1_000, le=100_000)] = 20_000
+    catch_up_seconds: Annotated[float, Field(ge=0, le=3_600)] = 180
 
     @classmethod
     def read(cls, file: Path) -> Self:
@@ -56,6 +63,9 @@ class Configuration(BaseModel):
         renew_after_days: Age at which it renews the certificate.
         ingest: Rule that takes the messages of a type straight from the device (Basic Ingest); ``*`` for every other
             type. Without one they are published to their topic.
+        gather_seconds: How long a measurement waits for others to be sent with, at most; 0 sends each at once.
+        limits: What is sent at once when it is crossed or recovers, such as ``temperature>35/33,humidity<20/25``: the
+            limit, and where it recovers.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -66,6 +76,8 @@ class Configuration(BaseModel):
     template: str
     renew_after_days: Annotated[float, Field(gt=0)]
     ingest: dict[str, str] = {}
+    gather_seconds: Annotated[float, Field(ge=0, le=LONGEST_GATHERING)] = 0
+    limits: str = ""
 
     @field_validator("ingest", mode="before")
     @classmethod
@@ -74,6 +86,12 @@ class Configuration(BaseModel):
         if not isinstance(value, str):
             return value
         return dict(part.split("=", 1) for part in value.split(",") if part)
+
+    @field_validator("limits")
+    @classmethod
+    def _are_limits(cls, text: str) -> str:
+        read_limits(text)
+        return text
 
     def topics(self) -> TopicSpace:
         """Return the topics of the application."""

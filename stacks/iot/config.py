@@ -1,7 +1,7 @@
 """The IoT system's configuration: the key ``iot`` of the CDK context, checked before anything is built."""
 
 import re
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -16,10 +16,13 @@ from cdp_constructs.operations.configuration import (
     check_region,
 )
 from cdp_constructs.operations.placeholders import Placeholder, placeholders_in
+from stacks.iot.scale.fleet import FOR_A_LARGE_FLEET, GATHER_MINUTES, LARGE_FLEET, BatchSource, Fleet, shards
 
 __all__ = ["MEASURES", "ConfigurationError", "IotConfiguration", "Threshold"]
 
 KEY = "iot"
+# So many need the shards that a Region has by default.
+_MOST_DEVICES = 200_000_000
 _KINESIS_QUOTAS = "https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html"
 
 # Each has two alarms, and the rule of the composite alarm that names all of them has at most 10,240 characters:
@@ -122,6 +125,13 @@ class IotConfiguration(SystemConfiguration):
     """API of an issue tracker that keeps the tickets, ``https://…``; by default a table keeps them."""
     backlog_url: str | None = None
     """Space of Backlog, ``https://example.backlog.com``, whose issues may ask devices something; by default none."""
+    fleet_size: int | None = None
+    """How many devices there are or will be. From 50,000 on what is not given is chosen for a large fleet that measures
+    about once a minute: ``gather_minutes`` 10, no ``speed_windows``, ``firehose_reads_stream``, and ``stream_shards``
+    that take an hour's outage within minutes. By default nothing is chosen by it."""
+    gather_minutes: int = 0
+    """How long devices gather measurements that cross no threshold, 1 to 60 minutes: the latest state is as old. 0
+    sends each measurement at once."""
     speed_windows: bool = True
     """Whether the speed layer keeps minutes beside the latest state. False for 50,000 devices and more that measure
     about once a minute: minutes are then known after the next load."""
@@ -143,6 +153,22 @@ class IotConfiguration(SystemConfiguration):
     runbook_base_url: str | None = None
     """Where the pages of ``docs/runbooks/iot`` are published, such as ``https://wiki.example.com/runbooks/iot``: alarms
     then link to their pages. By default they name the path in the repository."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _choose_by_size(cls, given: Any) -> Any:
+        """Choose what is not given by the size of the fleet; what is no size is refused later."""
+        size = given.get("fleet_size") if isinstance(given, dict) else None
+        if type(size) is not int or not LARGE_FLEET <= size <= _MOST_DEVICES:
+            return given
+        needed = shards(Fleet(devices=size), FOR_A_LARGE_FLEET)
+        chosen = {
+            "gather_minutes": GATHER_MINUTES,
+            "speed_windows": FOR_A_LARGE_FLEET.windows,
+            "firehose_reads_stream": FOR_A_LARGE_FLEET.batch_source is BatchSource.STREAM,
+            "stream_shards": needed,
+        }
+        return {**chosen, **given}
 
     @property
     def placeholders(self) -> tuple[Placeholder, ...]:
@@ -228,6 +254,20 @@ class IotConfiguration(SystemConfiguration):
             fix = "Use 8 to 512 RPU, a multiple of 8, or leave it out"
             raise InvalidOptionError(KEY, "warehouse_capacity", f"is {capacity}", fix)
         return capacity
+
+    @field_validator("fleet_size")
+    @classmethod
+    def _is_a_size(cls, size: int | None) -> int | None:
+        if size is not None:
+            check_range(KEY, "fleet_size", size, low=1, high=_MOST_DEVICES, unit="devices", source=_KINESIS_QUOTAS)
+        return size
+
+    @field_validator("gather_minutes")
+    @classmethod
+    def _is_a_time_to_gather(cls, minutes: int) -> int:
+        source = "an hour of measurements still fits into a few messages"
+        check_range(KEY, "gather_minutes", minutes, low=0, high=60, unit="minutes", source=source)
+        return minutes
 
     @field_validator("stream_shards")
     @classmethod

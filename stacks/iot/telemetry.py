@@ -53,7 +53,7 @@ class Telemetry(Construct):
             table_capacity=TableCapacity(**capacity.model_dump()) if capacity is not None else None,
             alarm_topic=alarm_topic,
         )
-        for threshold in configuration.thresholds:
+        thresholds = [
             self.speed.add_threshold(
                 threshold.name,
                 measure=threshold.measure,
@@ -61,11 +61,16 @@ class Telemetry(Construct):
                 below=threshold.below,
                 recovers_at=threshold.recovers_at,
             )
+            for threshold in configuration.thresholds
+        ]
+        if configuration.gather_minutes:
+            fleet.gather(minutes(configuration.gather_minutes), thresholds=thresholds)
         self.batch = BatchLayer(
             self,
             "Batch",
             # The last is the id by which a message is followed.
             stream=self.speed.stream if configuration.firehose_reads_stream else None,
+            gathered=configuration.gather_minutes > 0,
             columns={**dict.fromkeys(MEASURES, "double"), "trace_id": "string"},
             # The speed layer notifies when several devices send what does not fit; one alone notifies nobody.
             alarming_rejections=_MOST_OF_ONE_DEVICE + 1,

@@ -91,6 +91,27 @@ def test_log_events_on_their_way_to_s3_become_lines() -> None:
     assert (made["result"], made["metadata"]) == ("Ok", {"partitionKeys": {"service": "orders"}})
 
 
+def test_records_that_firehose_transforms_are_split() -> None:
+    event = documented("firehose-transformation")
+    sender = {"thing": "desk-7", "context": "tokyo", "type": "climate"}
+    gathered = {**sender, "measurements": [{"at": 1, "temperature": 20}, {"at": 2, "temperature": 21}]}
+    event["records"][0]["data"] = base64.b64encode(json.dumps(gathered).encode()).decode()
+    answer, aws = run(
+        event,
+        "cdp_constructs.data.handlers.gathered_records",
+        BUCKET_NAME="records",
+        KEY_PREFIX="errors/measurements/",
+        COLUMNS='{"thing": "string", "at": "bigint", "temperature": "double"}',
+    )
+    assert [one["recordId"] for one in answer["records"]] == [one["recordId"] for one in event["records"]]
+    assert {one["result"] for one in answer["records"]} == {"Ok"}
+    lines = base64.b64decode(answer["records"][0]["data"]).splitlines()
+    assert [json.loads(line) for line in lines] == [
+        {"thing": "desk-7", "at": at, "temperature": temperature} for at, temperature in ((1, 20), (2, 21))
+    ]
+    assert aws.requests("PutObject") == []
+
+
 def test_changes_of_a_table_are_published() -> None:
     event = documented("dynamodb")
     for record in event["Records"]:

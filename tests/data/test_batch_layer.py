@@ -17,6 +17,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from cdp_constructs import BatchLayer, InvalidOptionError, SpeedLayer
 from cdp_constructs.core.functions import Invocation, add_function
+from cdp_constructs.data._records import ABOUT
 from cdp_constructs.iot.topic_rule import TopicRule
 from cdp_constructs.testing import Synthesis, architecture
 from docs.examples.batch_layer import build as example
@@ -84,6 +85,20 @@ def reading_a_stream(stack: Stack) -> BatchLayer:
 
 
 @architecture
+def taking_gathered_records(stack: Stack) -> BatchLayer:
+    alarms = sns.Topic(stack, "Alarms", enforce_ssl=True)
+    speed = SpeedLayer(stack, "Speed", measures=["temperature"], windows=False, alarm_topic=alarms)
+    return BatchLayer(
+        stack,
+        "Batch",
+        columns={"temperature": "double"},
+        stream=speed.stream,
+        gathered=True,
+        alarm_topic=alarms,
+    )
+
+
+@architecture
 def reading_an_encrypted_stream(stack: Stack) -> BatchLayer:
     key = kms.Key(stack, "Key", enable_key_rotation=True)
     speed = SpeedLayer(stack, "Speed", measures=["temperature"], encryption_key=key)
@@ -115,7 +130,15 @@ def inside_a_stage(app: App) -> BatchLayer:
 
 architecture(example)
 MAIN = [defaults, all_options, existing_resources]
-EVERY = [*MAIN, reading_a_stream, reading_an_encrypted_stream, one_key_for_all, two_in_one_stack, inside_a_stage]
+EVERY = [
+    *MAIN,
+    reading_a_stream,
+    taking_gathered_records,
+    reading_an_encrypted_stream,
+    one_key_for_all,
+    two_in_one_stack,
+    inside_a_stage,
+]
 
 
 @pytest.mark.parametrize("build", MAIN, ids=lambda build: build.__name__)
@@ -415,3 +438,60 @@ def test_resource_of_another_region_is_refused(cdk_app: App) -> None:
     topic = sns.Topic.from_topic_arn(stack, "Alarms", "arn:aws:sns:eu-west-1:111122223333:alarms")
     with pytest.raises(InvalidOptionError, match="alarm_topic is in eu-west-1, but the stack is in us-east-1"):
         BatchLayer(stack, "Batch", columns={"temperature": "double"}, alarm_topic=topic)
+
+
+def _processor(built: Any) -> dict[str, str]:
+    stream = one(built, "AWS::KinesisFirehose::DeliveryStream")
+    processing = stream["ExtendedS3DestinationConfiguration"]["ProcessingConfiguration"]
+    assert processing["Enabled"] is True
+    (processor,) = processing["Processors"]
+    assert processor["Type"] == "Lambda"
+    return {each["ParameterName"]: each["ParameterValue"] for each in processor["Parameters"]}
+
+
+def test_gathered_records_are_split_before_they_are_converted(synthesis: Synthesis) -> None:
+    built = synthesis(taking_gathered_records)
+    (function_id,) = [name for name in built.template.find_resources("AWS::Lambda::Function") if "Splitting" in name]
+    parameters = _processor(built)
+    assert parameters["LambdaArn"] == {"Fn::GetAtt": [function_id, "Arn"]}
+    # Eight times as much still fits into an answer of Lambda, in base64.
+    assert float(parameters["BufferSizeInMBs"]) * 8 * 4 / 3 < 6
+    function = built.template.find_resources("AWS::Lambda::Function")[function_id]["Properties"]
+    variables = function["Environment"]["Variables"]
+    assert json.loads(variables["COLUMNS"]) == {**ABOUT, "temperature": "double"}
+    assert "ProcessingConfiguration" not in destination(synthesis(defaults))
+
+
+def test_firehose_may_invoke_that_function_and_it_may_put_what_does_not_fit_and_nothing_else(
+    synthesis: Synthesis,
+) -> None:
+    built = synthesis(taking_gathered_records)
+    statements = [
+        (name, statement)
+        for name, policy in built.template.find_resources("AWS::IAM::Policy").items()
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+    ]
+    (invoking,) = [statement for _, statement in statements if "lambda:InvokeFunction" in actions(statement)]
+    assert "SplittingFunction" in json.dumps(invoking["Resource"])
+    assert "*" not in json.dumps(invoking["Resource"])
+    of_function = [statement for name, statement in statements if "SplittingFunction" in name]
+    putting = [statement for statement in of_function if "s3:PutObject" in actions(statement)]
+    assert [actions(statement) for statement in putting] == [["s3:PutObject"]]
+    assert "/errors/measurements/*" in json.dumps(putting[0]["Resource"])
+    allowed = {action for statement in of_function for action in actions(statement)}
+    assert allowed <= {"s3:PutObject", "logs:CreateLogStream", "logs:PutLogEvents", "xray:PutTelemetryRecords"} | {
+        "xray:PutTraceSegments",
+    }
+
+
+def test_what_the_function_rejects_counts_and_its_failures_alarm(synthesis: Synthesis) -> None:
+    built = synthesis(taking_gathered_records)
+    alarms = {
+        name: alarm["Properties"] for name, alarm in built.template.find_resources("AWS::CloudWatch::Alarm").items()
+    }
+    (unconverted,) = [alarm for name, alarm in alarms.items() if "Unconverted" in name]
+    metrics = {one["MetricStat"]["Metric"]["MetricName"] for one in unconverted["Metrics"] if "MetricStat" in one}
+    assert metrics == {"FailedConversion.Records", "RejectedRecords"}
+    (failing,) = [alarm for name, alarm in alarms.items() if "SplittingAlarm" in name]
+    assert (failing["MetricName"], failing["ComparisonOperator"]) == ("ExecuteProcessing.Success", "LessThanThreshold")
+    assert failing["TreatMissingData"] == "notBreaching"

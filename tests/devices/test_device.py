@@ -105,9 +105,9 @@ def test_outbox_keeps_order_over_a_restart_and_lets_the_oldest_go(tmp_path: Path
     assert (len(outbox), outbox.dropped) == (3, 2)
     outbox.close()
     again = Outbox(tmp_path / "outbox.sqlite", most=3)
-    assert [message["number"] for _, _, message in again.first()] == [2, 3, 4]
-    again.remove(again.first()[0][0])
-    assert [message["number"] for _, _, message in again.first()] == [3, 4]
+    assert [waiting.document["number"] for waiting in again.first()] == [2, 3, 4]
+    again.remove([again.first()[0].number])
+    assert [waiting.document["number"] for waiting in again.first()] == [3, 4]
     assert len(again) == 2
 
 
@@ -171,7 +171,7 @@ def test_simulated_chair_senses_who_sits_down_and_its_lamp() -> None:
 def test_measurements_are_kept_while_there_is_no_connection(tmp_path: Path) -> None:
     device = Device(settings(tmp_path, most_unsent=2), SimulatedHygrometer())
     sent = [device.measure() for _ in range(3)]
-    assert [message["message_id"] for _, _, message in device.outbox.first()] == [m["message_id"] for m in sent[1:]]
+    assert [waiting.document["message_id"] for waiting in device.outbox.first()] == [m["message_id"] for m in sent[1:]]
     assert device.outbox.dropped == 1
     device.outbox.close()
 
@@ -195,7 +195,7 @@ def test_sensor_that_fails_is_reported_once_until_it_answers_again(tmp_path: Pat
         await asyncio.wait_for(answered.wait(), 10)
         measuring.cancel()
         await asyncio.gather(measuring, return_exceptions=True)
-        messages = [(kind, message.get("reason")) for _, kind, message in device.outbox.first()]
+        messages = [(waiting.kind, waiting.document.get("reason")) for waiting in device.outbox.first()]
         device.outbox.close()
         return messages
 

@@ -15,6 +15,7 @@ HANDLERS = {
     "cdp_constructs/api/handlers/account_linking": (INVOKED, "test_hooks"),
     "cdp_constructs/compute/handlers/deep_health": (SCHEDULED, "test_servers"),
     "cdp_constructs/compute/handlers/scale_up": (SCHEDULED, "test_servers"),
+    "cdp_constructs/data/handlers/gathered_records": (INVOKED, "test_streams"),
     "cdp_constructs/data/handlers/index_reconciliation": (SCHEDULED, "test_reconciliation"),
     "cdp_constructs/data/handlers/log_lines": (INVOKED, "test_log_lines"),
     "cdp_constructs/data/handlers/speed_layer": (STREAM, "test_streams"),

@@ -5,15 +5,17 @@ that a notebook or a test can use it: ``monthly_cost(Fleet(devices=50_000), Choi
 """
 
 from stacks.iot.scale.costs import monthly_cost
-from stacks.iot.scale.fleet import BatchSource, Capacity, Choice, Fleet
-from stacks.iot.scale.quotas import catch_up_seconds, join_seconds, quotas, reconnect_seconds
+from stacks.iot.scale.fleet import FOR_A_LARGE_FLEET, BatchSource, Capacity, Choice, Fleet
+from stacks.iot.scale.quotas import catch_up_seconds, catch_up_stages, join_seconds, quotas, reconnect_seconds
 
 __all__ = [
+    "FOR_A_LARGE_FLEET",
     "BatchSource",
     "Capacity",
     "Choice",
     "Fleet",
     "catch_up_seconds",
+    "catch_up_stages",
     "join_seconds",
     "monthly_cost",
     "quotas",

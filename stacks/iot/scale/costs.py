@@ -23,6 +23,9 @@ _GIGABYTE = 1024**3
 # What is metered: https://aws.amazon.com/iot-core/pricing/additional-details/. Firehose counts in the same parts.
 _METERED_BYTES = 5 * 1024
 _PUT_PAYLOAD_BYTES = 25 * 1024
+# What the function that splits gathered records gets at once, and what it takes for a measurement.
+_SPLIT_BYTES = 0.5 * 1024**2
+_SPLITTING_SECONDS = 0.000_05
 # Parquet with Snappy against the same as JSON; measurements compress well.
 _COMPRESSION = 5
 
@@ -71,6 +74,11 @@ def _batch_layer(fleet: Fleet, choice: Choice) -> Iterator[Use]:
     raw = fleet.measurements * fleet.measurement_bytes / _GIGABYTE
     yield Use("Batch layer: Firehose", "firehose.gigabytes", publishes(fleet, choice) * record / _GIGABYTE)
     yield Use("Batch layer: Firehose", "firehose.converted_gigabytes", raw)
+    if choice.measurements_per_publish > 1:
+        split = publishes(fleet, choice) * publish_bytes(fleet, choice)
+        yield Use("Batch layer: splitting", "lambda.requests", split / _SPLIT_BYTES)
+        seconds = fleet.measurements * _SPLITTING_SECONDS
+        yield Use("Batch layer: splitting", "lambda.arm_gigabyte_seconds", seconds * choice.function_gigabytes)
     yield Use("Batch layer: a month in S3", "s3.gigabyte_months", raw / _COMPRESSION)
 
 

@@ -4,14 +4,21 @@ from dataclasses import dataclass
 from enum import StrEnum
 from math import ceil
 
-from cdp_constructs.estimates import MILLION, MINUTES_A_MONTH, quota
+from cdp_constructs.estimates import DAYS_A_MONTH, MILLION, MINUTES_A_MONTH, quota
 
 __all__ = [
+    "CATCH_UP_SECONDS",
+    "FOR_A_LARGE_FLEET",
+    "GATHER_MINUTES",
+    "LARGE_FLEET",
+    "MOST_BYTES",
     "UTILISATION",
     "BatchSource",
     "Capacity",
     "Choice",
     "Fleet",
+    "kept_bytes",
+    "kept_publishes",
     "publish_bytes",
     "publishes",
     "publishes_per_second",
@@ -19,6 +26,8 @@ __all__ = [
     "writes",
 ]
 
+# What a device sends at most as one message (`gather_bytes` of its settings): four parts of 5 KB.
+MOST_BYTES = 20_000
 # How full a shard or a provisioned table is on average, so that a busy minute still fits.
 UTILISATION = 0.7
 
@@ -70,7 +79,14 @@ class Choice:
     stream: Capacity = Capacity.ON_DEMAND
     table: Capacity = Capacity.ON_DEMAND
     windows: bool = True
-    """Whether each measurement is also added to its one-minute window."""
+    """Whether each measurement is also added to its window."""
+    window_minutes: float = 1
+    """How long a window is."""
+    crossings_a_day: float = 0
+    """How often a device that gathers sends at once, because a threshold is crossed or recovers."""
+    catch_up_seconds: float = 0
+    """How long devices wait at most, at random, before they send what an outage made late. The shards of the stream
+    take what an hour's outage left within that time; 0 leaves them as they are needed on average."""
     milliseconds_per_write: float = 2
     """What the function of the speed layer takes for one write, with several under way at once."""
     records_per_call: int = 500
@@ -79,9 +95,27 @@ class Choice:
     """How long windows are kept in the table."""
 
 
+LARGE_FLEET = 50_000
+"""From how many devices on `fleet_size` changes what the system does by default."""
+CATCH_UP_SECONDS = 180
+"""`catch_up_seconds` of the devices' settings."""
+GATHER_MINUTES = 10
+
+FOR_A_LARGE_FLEET = Choice(
+    batch_source=BatchSource.STREAM,
+    stream=Capacity.PROVISIONED,
+    windows=False,
+    measurements_per_publish=GATHER_MINUTES,
+    crossings_a_day=4,
+    catch_up_seconds=CATCH_UP_SECONDS,
+)
+"""What `fleet_size` chooses for a large fleet that measures once a minute."""
+
+
 def publishes(fleet: Fleet, choice: Choice) -> float:
     """Return the messages that devices publish a month."""
-    return fleet.measurements / choice.measurements_per_publish
+    at_once = fleet.devices * choice.crossings_a_day * DAYS_A_MONTH if choice.measurements_per_publish > 1 else 0
+    return fleet.measurements / choice.measurements_per_publish + at_once
 
 
 def publishes_per_second(fleet: Fleet, choice: Choice) -> float:
@@ -97,12 +131,32 @@ def publish_bytes(fleet: Fleet, choice: Choice) -> int:
 def shards(fleet: Fleet, choice: Choice) -> int:
     """Return how many shards the stream needs so that they are at most 70 % full in the average second."""
     rate = publishes_per_second(fleet, choice)
+    size = rate * publish_bytes(fleet, choice)
+    if choice.catch_up_seconds:
+        late = fleet.devices / choice.catch_up_seconds
+        rate += late * kept_publishes(fleet)
+        size += late * kept_bytes(fleet)
     by_records = rate / quota("kinesis.shard_records_a_second").value
-    by_bytes = rate * publish_bytes(fleet, choice) / quota("kinesis.shard_bytes_a_second").value
+    by_bytes = size / quota("kinesis.shard_bytes_a_second").value
     return ceil(max(by_records, by_bytes) / UTILISATION)
+
+
+def kept_bytes(fleet: Fleet, outage_seconds: float = 3600) -> float:
+    """Return what a device keeps during an outage, in bytes."""
+    return fleet.measurements_per_minute * outage_seconds / 60 * fleet.measurement_bytes
+
+
+def kept_publishes(fleet: Fleet, outage_seconds: float = 3600) -> int:
+    """Return the messages in which a device that gathers sends what it kept during an outage."""
+    return ceil(kept_bytes(fleet, outage_seconds) / MOST_BYTES)
 
 
 def writes(fleet: Fleet, choice: Choice) -> float:
     """Return the writes of the speed layer's table a month, each up to 1 KB."""
     state = publishes(fleet, choice)
-    return state + (fleet.measurements if choice.windows else 0)
+    if not choice.windows:
+        return state
+    # A message that begins and ends within windows has parts of one more.
+    minutes = choice.measurements_per_publish / fleet.measurements_per_minute
+    windows = min(choice.measurements_per_publish, minutes / choice.window_minutes + 1)
+    return state + fleet.measurements / choice.measurements_per_publish * windows

@@ -6,12 +6,23 @@ from pathlib import Path
 
 from cdp_constructs.estimates.tables import markdown, with_tables
 from stacks.iot.scale.costs import monthly_cost
-from stacks.iot.scale.fleet import BatchSource, Capacity, Choice, Fleet, publishes_per_second
+from stacks.iot.scale.fleet import (
+    FOR_A_LARGE_FLEET,
+    GATHER_MINUTES,
+    LARGE_FLEET,
+    BatchSource,
+    Capacity,
+    Choice,
+    Fleet,
+    publishes_per_second,
+    shards,
+)
 from stacks.iot.scale.quotas import (
     CONNECTS_A_SECOND,
     PUBLISHES_A_SECOND,
     REGISTRATIONS_A_SECOND,
     catch_up_seconds,
+    catch_up_stages,
     join_seconds,
     quotas,
     reconnect_seconds,
@@ -22,23 +33,25 @@ __all__ = ["PAGE", "page_with_tables", "tables"]
 PAGE = Path(__file__).parents[3] / "docs" / "systems" / "iot-scale.md"
 
 _STEADY = Choice(batch_source=BatchSource.STREAM, stream=Capacity.PROVISIONED, table=Capacity.PROVISIONED)
+_LARGE = f"`fleet_size`: gathered for {GATHER_MINUTES} minutes"
 _COLUMNS: Mapping[str, Choice] = {
     "as the system is": Choice(),
     "through the broker": Choice(basic_ingest=False),
     "and a shadow each": Choice(basic_ingest=False, shadow=True),
     "Firehose reads the stream": Choice(batch_source=BatchSource.STREAM),
     "and provisioned capacity": _STEADY,
-    "and 10 per publish": replace(_STEADY, measurements_per_publish=10),
-    "and 60 per publish": replace(_STEADY, measurements_per_publish=60),
-    "and no windows": replace(_STEADY, measurements_per_publish=60, windows=False),
+    "and no windows": replace(_STEADY, windows=False),
+    _LARGE: FOR_A_LARGE_FLEET,
+    "and windows of 10 minutes": replace(FOR_A_LARGE_FLEET, windows=True, window_minutes=10),
+    "gathered for an hour": replace(FOR_A_LARGE_FLEET, measurements_per_publish=60),
 }
 
 
 def cost_table(fleet: Fleet) -> str:
     """Return what each choice costs, in Markdown; a column for each."""
     costs = {name: monthly_cost(fleet, choice) for name, choice in _COLUMNS.items()}
-    items = list(next(iter(costs.values())))
-    rows = [[item, *(_dollars(cost[item]) for cost in costs.values())] for item in items]
+    items = list(costs[_LARGE])
+    rows = [[item, *(_dollars(cost.get(item, 0)) for cost in costs.values())] for item in items]
     totals = [sum(cost.values()) for cost in costs.values()]
     rows.append(["**All**", *(f"**{_dollars(total)}**" for total in totals)])
     rows.append(["A device", *(f"${total / fleet.devices:.3f}" for total in totals)])
@@ -112,11 +125,33 @@ def time_table(fleet: Fleet) -> str:
     return markdown(["what", "at", "takes"], rows)
 
 
+def catch_up_table(fleet: Fleet) -> str:
+    """Return how a fleet that gathers catches up an hour, stage by stage, in Markdown."""
+    stages = catch_up_stages(fleet, FOR_A_LARGE_FLEET)
+    rows = [
+        [stage.name, f"{stage.capacity:,.0f} {stage.unit}", f"{stage.peak:,.0f}", _duration(stage.seconds)]
+        for stage in stages
+    ]
+    return markdown(["after an hour's outage", "takes", "busiest second", "after the first connection"], rows)
+
+
+def shard_table(fleet: Fleet) -> str:
+    """Return what `fleet_size` makes of some fleets, in Markdown."""
+    rows = []
+    for devices in (LARGE_FLEET, 100_000, 400_000, fleet.devices):
+        some = replace(fleet, devices=devices)
+        total = sum(monthly_cost(some, FOR_A_LARGE_FLEET).values())
+        rows.append([f"{devices:,}", str(shards(some, FOR_A_LARGE_FLEET)), _dollars(total), f"${total / devices:.3f}"])
+    return markdown(["`fleet_size`", "shards", "$ a month", "a device"], rows)
+
+
 _TABLES: Mapping[str, Callable[[Fleet], str]] = {
     "quotas": quota_table,
     "times": time_table,
     "costs": cost_table,
     "changes": single_table,
+    "catch-up": catch_up_table,
+    "fleet-size": shard_table,
 }
 
 

@@ -1,6 +1,7 @@
-"""What the layers do as a large fleet has them: no windows in the speed layer, provisioned capacity, and Firehose reads
-the stream."""
+"""What the layers do as a large fleet has them: no windows in the speed layer, provisioned capacity, Firehose reads the
+stream, and records have the measurements that a device gathered."""
 
+import base64
 import json
 import tempfile
 import time
@@ -36,7 +37,9 @@ def large_fleet(stack: Stack) -> None:
     )
     speed.add_threshold("TooHot", measure="temperature", above=30, recovers_at=28)
     operator = SnsSqsFanout(stack, "Alerts", topic=speed.topic).add_subscriber("Operator")
-    batch = BatchLayer(stack, "Batch", columns={"temperature": "double"}, stream=speed.stream, removal_policy=destroy)
+    batch = BatchLayer(
+        stack, "Batch", columns={"temperature": "double"}, stream=speed.stream, gathered=True, removal_policy=destroy
+    )
     sql = "SELECT *, topic(4) AS thing, topic(3) AS context, topic(5) AS type FROM 'dt/home/+/+/+'"
     speed.add_rule(TopicRule(stack, "Telemetry", sql=sql, description="Telemetry into the stream"))
     reader = add_function(stack, "Reader", handler=READER, description="Reads", invocation=Invocation.REQUEST)
@@ -49,6 +52,7 @@ def large_fleet(stack: Stack) -> None:
         "Bucket": batch.bucket.bucket_name,
         "Deliveries": batch.delivery_stream.delivery_stream_name,
         "Reader": reader.function_name,
+        "Rejected": speed.record_dead_letter_queue.queue_url,
     }
     for name, value in outputs.items():
         CfnOutput(stack, f"{name}Name", value=value)
@@ -148,8 +152,53 @@ def test_firehose_has_each_record_of_the_stream_once(fleet: Fleet) -> None:
     assert [row["temperature"] for row in fleet.stored("put")] == list(range(50))
     # The speed layer read the same records.
     assert eventually(lambda: fleet.asked("published")["now"].get("temperature") == 4)
-    errors = fleet.client("s3").list_objects_v2(Bucket=fleet.outputs["Bucket"], Prefix="errors/")
+    errors = fleet.client("s3").list_objects_v2(
+        Bucket=fleet.outputs["Bucket"], Prefix="errors/format-conversion-failed/"
+    )
     assert errors["KeyCount"] == 0
+
+
+def test_gathered_measurements_are_records_of_their_own_and_a_poison_one_costs_only_itself(fleet: Fleet) -> None:
+    now = int(time.time() * 1000)
+    sound = [{"at": now + n, "message_id": f"g-{n}", "temperature": 20 + n} for n in range(3)]
+    poison = {"at": now + 3, "message_id": "g-poison", "temperature": "hot"}
+    fleet.publish("gathers", measurements=[*sound[:2], poison, sound[2]])
+    # The same once more, as a device does that did not see the confirmation; and one that was sent alone.
+    fleet.publish("gathers", measurements=sound)
+    fleet.publish("gathers", at=now + 4, message_id="g-4", temperature=24)
+    assert eventually(lambda: fleet.asked("gathers")["now"].get("temperature") == 24, within=30)
+    rows = eventually(lambda: len(found := fleet.stored("gathers")) >= 7 and found, within=30)
+    assert {row["message_id"]: row["temperature"] for row in rows} == {
+        **{f"g-{n}": 20 + n for n in range(3)},
+        "g-4": 24,
+    }
+    assert {row["context"] for row in rows} == {"tokyo"}
+    minutes = fleet.asked("gathers")["minutes"]
+    assert sum(minute["messages"] for minute in minutes) == 4, "each message id once"
+    # Both layers kept the poison one, and its reason.
+    s3, bucket = fleet.client("s3"), fleet.outputs["Bucket"]
+    kept = s3.list_objects_v2(Bucket=bucket, Prefix="errors/measurements/").get("Contents", [])
+    lines = [s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read().decode().splitlines() for item in kept]
+    (line,) = [json.loads(line) for some in lines for line in some]
+    assert (line["record"], line["thing"]) == (poison, "gathers")
+    messages = fleet.client("sqs").receive_message(QueueUrl=fleet.outputs["Rejected"]).get("Messages", [])
+    (letter,) = [json.loads(message["Body"]) for message in messages]
+    assert letter["reason"] == "measurement 2: temperature is 'hot' and no finite number"
+
+
+def test_what_cannot_be_split_is_kept_whole(fleet: Fleet) -> None:
+    fleet.publish("flood", measurements=[{"at": 1}] * 201)
+    fleet.put(*readings("beside", 20))
+    eventually(lambda: len(fleet.stored("beside")) == 1, within=30)
+    s3, bucket = fleet.client("s3"), fleet.outputs["Bucket"]
+
+    def kept() -> list[Any]:
+        found = s3.list_objects_v2(Bucket=bucket, Prefix="errors/processing-failed/").get("Contents", [])
+        bodies = [json.loads(s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read()) for item in found]
+        return [json.loads(base64.b64decode(body["rawData"])) for body in bodies]
+
+    (whole,) = eventually(lambda: fleet.stored("flood") == [] and kept(), within=30)
+    assert (whole["thing"], len(whole["measurements"])) == ("flood", 201)
 
 
 def test_reader_has_minutes_from_the_batch_layer_after_the_load(fleet: Fleet) -> None:

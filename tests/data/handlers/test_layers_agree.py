@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cdp_constructs.data._records import ABOUT
-from cdp_constructs.data.handlers.speed_layer.records import Reading, UnreadableRecordError, read
+from cdp_constructs.data.handlers.gathered_records.messages import in_lower_case, records_of
+from cdp_constructs.data.handlers.gathered_records.rows import line_of
+from cdp_constructs.data.handlers.speed_layer.records import Reading, UnreadableRecordError, read, read_all
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.services.firehose.conversion import convert
 
@@ -139,3 +141,39 @@ def test_a_fraction_in_a_column_of_integers_does_not_fit_and_is_not_rounded(tmp_
     group = [json.dumps({"thing": "desk-7", "at": NOON, "count": count}).encode() for count in (2, 2.5, 2**53 + 1)]
     rows = batch_reads(group, tmp_path_factory.mktemp("parquet") / "rows.parquet")
     assert [row and row["count"] for row in rows] == [2, None, 2**53 + 1]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(documents(), min_size=1, max_size=4))
+def test_both_layers_read_the_same_of_a_gathered_record(tmp_path_factory: Any, sent: list[dict[str, Any]]) -> None:
+    gathered = {"Measurements": sent, "thing": "desk-7", "context": "tokyo", "type": "climate"}
+    data = json.dumps(gathered).encode()
+    record = {
+        "sequenceNumber": "1",
+        "approximateArrivalTimestamp": NOON / 1000,
+        "data": base64.b64encode(data).decode(),
+    }
+    readings, _ = read_all({"kinesis": record}, MEASURES)
+    by_time = [
+        (reading.at_ms, None if (value := reading.fields.get("temperature")) is None else float(value))
+        for reading in readings
+    ]
+    lines = []
+    for found in records_of(in_lower_case(json.loads(data))):
+        if not isinstance(found, UnreadableRecordError):
+            try:
+                lines.append(line_of(found, COLUMNS))
+            except UnreadableRecordError:
+                continue
+    # What is let through is converted, line by line and as one record.
+    rows = batch_reads(lines, tmp_path_factory.mktemp("parquet") / "rows.parquet") if lines else []
+    assert None not in rows
+    if lines:
+        together, bad = convert(CONVERSION, [b"".join(lines)])
+        assert (together is not None, bad) == (True, [])
+    stored = [row for row in rows if row is not None]
+    assert {(row["thing"], row["context"], row["type"]) for row in stored} <= {("desk-7", "tokyo", "climate")}
+    rows_by_time = [(row["at"], row["temperature"]) for row in stored]
+    # A measurement that is good for both is read the same by both; a layer may refuse what the other takes.
+    times = {at for at, _ in by_time} & {at for at, _ in rows_by_time}
+    assert {at for at, _ in {*by_time} & {*rows_by_time}} == times

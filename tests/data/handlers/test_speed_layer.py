@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from cdp_constructs.data.handlers.speed_layer.alerts import Alerts
 from cdp_constructs.data.handlers.speed_layer.dead_letters import DeadLetters
 from cdp_constructs.data.handlers.speed_layer.folding import Threshold, fold_latest, fold_window
-from cdp_constructs.data.handlers.speed_layer.records import Reading, UnreadableRecordError, read
+from cdp_constructs.data.handlers.speed_layer.records import Reading, UnreadableRecordError, read, read_all
 from cdp_constructs.data.handlers.speed_layer.store import ChangedMeanwhileError, Store
 from cdp_constructs.data.handlers.speed_layer.things import Things
 from telemetry_view import SpeedView
@@ -501,3 +501,97 @@ def test_order_and_repetition_do_not_matter(records: list[dict[str, Any]], chanc
 def test_reading_names_what_is_wrong() -> None:
     with pytest.raises(UnreadableRecordError, match="no JSON"):
         read(record(1, raw=b"?"), ["temperature"])
+
+
+def gathered(number: int, *measurements: Any, arrived: int = NOON) -> dict[str, Any]:
+    """A record of several measurements, as a device gathers them and a rule completes them."""
+    document = {"measurements": list(measurements), "thing": "desk-7", "context": "tokyo", "type": "climate"}
+    return record(number, arrived=arrived, raw=json.dumps(document).encode())
+
+
+def measurement(number: int, temperature: Any, *, minute: int = 0) -> dict[str, Any]:
+    return {"message_id": f"m{number}", "at": NOON - minute * MINUTE + number, "temperature": temperature}
+
+
+def test_gathered_measurements_are_folded_one_by_one(index: ModuleType, database: Database, services: Services) -> None:
+    sent = [measurement(n, value, minute=3 - n) for n, value in enumerate((20, 31, 33, 27))]
+    answer = index.handler({"Records": [gathered(1, *sent), gathered(2, *sent)]}, CONTEXT)
+    assert answer == {"batchItemFailures": []}
+    assert {key: window["messages"] for key, window in database.windows().items()} == dict.fromkeys(
+        database.windows(), 1
+    )
+    assert len(database.windows()) == 4
+    assert [(alert["state"], alert["value"]) for alert in services.alerts] == [("crossed", 31), ("recovered", 27)]
+    assert services.dead_letters == []
+
+
+def test_measurements_that_were_gathered_and_sent_alone_are_counted_once(index: ModuleType, database: Database) -> None:
+    alone = record(1, raw=json.dumps({**measurement(1, 20), "thing": "desk-7", "context": "tokyo"}).encode())
+    index.handler({"Records": [alone, gathered(2, measurement(1, 20), measurement(2, 22))]}, CONTEXT)
+    (window,) = database.windows().values()
+    assert (window["messages"], window["measures"]["temperature"]["sum"]) == (2, 42)
+
+
+def test_one_poison_measurement_costs_only_itself_and_is_named(
+    index: ModuleType, database: Database, services: Services
+) -> None:
+    poison = [7, "text", {"at": "noon"}, {"at": NOON, "temperature": "hot"}, {"at": NOON, "a": 1, "A": 2}]
+    answer = index.handler({"Records": [gathered(1, measurement(1, 20), *poison, measurement(2, 22))]}, CONTEXT)
+    assert answer == {"batchItemFailures": []}
+    (window,) = database.windows().values()
+    assert window["messages"] == 2
+    (letter,) = services.dead_letters
+    assert [f"measurement {number}: " in letter["reason"] for number in range(7)] == [False, *[True] * 5, False]
+
+
+def test_who_sent_a_measurement_is_what_the_rule_says(index: ModuleType, database: Database) -> None:
+    forged = {**measurement(1, 20), "thing": "desk-8", "Context": "osaka"}
+    index.handler({"Records": [gathered(1, forged)]}, CONTEXT)
+    assert {pk for pk, _ in database.items} == {"THING#desk-7"}
+    assert database.state("LATEST")["context"] == "tokyo"
+
+
+@pytest.mark.parametrize("number", [0, 201, 5_000])
+def test_a_record_has_one_to_two_hundred_measurements(
+    index: ModuleType, database: Database, services: Services, number: int
+) -> None:
+    index.handler({"Records": [gathered(1, *[measurement(n, 20) for n in range(number)])]}, CONTEXT)
+    assert database.items == {}
+    (letter,) = services.dead_letters
+    assert letter["reason"] == f"it has {number} measurements; 1 to 200 are taken"
+
+
+def test_a_measurement_that_the_table_refuses_is_a_dead_letter_and_the_others_are_recorded(
+    index: ModuleType, database: Database, services: Services
+) -> None:
+    database.failing = lambda item: "ValidationException" if "WINDOW#" in item["sk"] and "31" in item["state"] else ""
+    sent = [measurement(n, value, minute=3 - n) for n, value in enumerate((20, 31, 22))]
+    index.handler({"Records": [gathered(1, *sent)]}, CONTEXT)
+    assert [window["measures"]["temperature"]["sum"] for window in database.windows().values()] == [20, 22]
+    (letter,) = services.dead_letters
+    assert "ValidationException" in letter["reason"]
+
+
+@given(readings, st.randoms(use_true_random=False))
+def test_gathering_changes_nothing_of_what_is_known(records: list[dict[str, Any]], chance: random.Random) -> None:
+    def fold(order: list[dict[str, Any]]) -> tuple[dict[int, Any], Any]:
+        windows: dict[int, dict[str, Any]] = {}
+        latest: dict[str, Any] = {}
+        for each in order:
+            for reading in read_all(each, ["temperature"])[0]:
+                fold_window(windows.setdefault(reading.window_ms, {}), reading, ["temperature"])
+                fold_latest(latest, reading, [])
+        return windows, latest.get("fields")
+
+    documents = [json.loads(base64.b64decode(each["kinesis"]["data"])) for each in records]
+    together = []
+    while documents:
+        number = chance.randint(1, 8)
+        together.append(gathered(1, *documents[:number], arrived=NOON + 9 * MINUTE))
+        documents = documents[number:]
+    assert _without_arrival(fold(together)) == _without_arrival(fold(records))
+
+
+def _without_arrival(folded: tuple[dict[int, Any], Any]) -> Any:
+    windows, fields = folded
+    return {start: {**window, "arrived_ms": 0} for start, window in windows.items()}, fields

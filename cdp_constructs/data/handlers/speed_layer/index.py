@@ -18,7 +18,7 @@ from correlation import about
 from .alerts import Alerts
 from .dead_letters import DeadLetters
 from .environment import Environment
-from .records import Reading, UnreadableRecordError, read, traceparent_of
+from .records import Reading, read_all, traceparent_of
 from .store import Store
 from .things import Things
 
@@ -46,22 +46,23 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     del context
     records = {record["kinesis"]["sequenceNumber"]: record for record in event["Records"]}
     by_thing: dict[str, list[Reading]] = {}
-    rejected: dict[str, str] = {}
+    # Of a record with several measurements the others are done; it is rejected once, with what is wrong with it.
+    rejected: dict[str, list[str]] = {}
     for number, record in records.items():
-        try:
-            reading = read(record, environment.measures)
-        except UnreadableRecordError as error:
-            rejected[number] = str(error)
-        else:
+        readings, wrong = read_all(record, environment.measures)
+        for reading in readings:
             by_thing.setdefault(reading.thing, []).append(reading)
+        if wrong:
+            rejected[number] = wrong
     results = things.record(by_thing)
     for result in results:
-        rejected |= result.rejected
+        for number, reasons in result.rejected.items():
+            rejected.setdefault(number, []).extend(reasons)
     done = [reading for readings in by_thing.values() for reading in readings]
     with about(logger, *(reading.traceparent for reading in done)):
         logger.info("Worked on a batch", records=len(records), rejected=len(rejected))
     failed = [result.retry_from for result in results if result.retry_from is not None]
-    failed += [number for number, reason in rejected.items() if not reject(records[number], reason)]
+    failed += [number for number, reasons in rejected.items() if not reject(records[number], "; ".join(reasons))]
     _count("RejectedRecords", len(rejected))
     _count("DuplicateRecords", sum(result.duplicates for result in results))
     _count("TooLateRecords", sum(result.too_late for result in results))

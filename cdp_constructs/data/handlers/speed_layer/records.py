@@ -1,4 +1,4 @@
-"""What a record of the stream says. Nothing here does I/O."""
+"""What a record of the stream says: one measurement, or those that a device gathered. Nothing here does I/O."""
 
 import base64
 import json
@@ -11,6 +11,10 @@ from pydantic_core import from_json
 
 from correlation import TRACEPARENT, started, valid
 
+from ..gathered_records.messages import UnreadableRecordError, in_lower_case, is_gathered, records_of
+
+__all__ = ["Reading", "UnreadableRecordError", "read", "read_all", "traceparent_of"]
+
 WINDOW_MS = 60_000
 # Clocks of devices are not exact; what claims to come from later than this is wrong, and would shadow newer states.
 MOST_AHEAD_MS = 60_000
@@ -22,10 +26,6 @@ _LONGEST_SHOWN_MS = 10**15
 # Thing and context are attributes of alerts, and SNS takes no such characters: the stream would stop at the record.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ufffe\uffff]")
 ABOUT = ("thing", "context", "type", "message_id", "at", "trace_id", TRACEPARENT)
-
-
-class UnreadableRecordError(ValueError):
-    """The record says nothing that could be worked on; the message says why."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,13 +50,42 @@ class Reading:
 
 
 def read(record: Mapping[str, Any], measures: Iterable[str]) -> Reading:
-    """Return what a record of the stream says.
+    """Return what a record of the stream says that is one measurement.
 
     Raises:
         UnreadableRecordError: it is no JSON object, or a field is missing or wrong.
     """
     kinesis = record["kinesis"]
-    arrived_ms = round(float(kinesis["approximateArrivalTimestamp"]) * 1000)
+    return _reading(_document(kinesis), kinesis, measures, number="")
+
+
+def read_all(record: Mapping[str, Any], measures: Iterable[str]) -> tuple[list[Reading], list[str]]:
+    """Return what a record of the stream says, whether it is one measurement or several, and what is wrong with it."""
+    kinesis = record["kinesis"]
+    readings: list[Reading] = []
+    wrong: list[str] = []
+    try:
+        document = _document(kinesis)
+        if not is_gathered(document):
+            return [_reading(document, kinesis, measures, number="")], []
+        for number, found in enumerate(records_of(document)):
+            try:
+                if isinstance(found, UnreadableRecordError):
+                    raise found
+                readings.append(_reading(found, kinesis, measures, number=f"#{number}"))
+            except UnreadableRecordError as error:
+                wrong.append(f"measurement {number}: {error}")
+    except UnreadableRecordError as error:
+        return [], [str(error)]
+    return readings, wrong
+
+
+def _document(kinesis: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the object of a record, with the names of its fields in lower case.
+
+    Raises:
+        UnreadableRecordError: it is none.
+    """
     try:
         # NaN and infinities are no JSON, and neither a minimum nor a sum.
         document = from_json(base64.b64decode(kinesis["data"]), allow_inf_nan=False)
@@ -65,7 +94,13 @@ def read(record: Mapping[str, Any], measures: Iterable[str]) -> Reading:
         raise UnreadableRecordError(f"it is no JSON: {error}") from error
     if not isinstance(document, dict):
         raise UnreadableRecordError(f"it is a JSON {type(document).__name__} and no object")
-    document = _in_lower_case(document)
+    return in_lower_case(document)
+
+
+def _reading(
+    document: Mapping[str, Any], kinesis: Mapping[str, Any], measures: Iterable[str], *, number: str
+) -> Reading:
+    arrived_ms = round(float(kinesis["approximateArrivalTimestamp"]) * 1000)
     thing = _text(document, "thing", LONGEST_NAME)
     if not thing or "#" in thing:
         raise UnreadableRecordError(f"thing is {thing!r}: it must not be empty and have no #")
@@ -84,7 +119,7 @@ def read(record: Mapping[str, Any], measures: Iterable[str]) -> Reading:
         context=_text(document, "context", LONGEST_NAME),
         kind=_text(document, "type", LONGEST_NAME),
         # Without an id of the sender, only what is delivered again is known as such, not what was sent again.
-        message_id=_text(document, "message_id", LONGEST_ID) or kinesis["sequenceNumber"],
+        message_id=_text(document, "message_id", LONGEST_ID) or f"{kinesis['sequenceNumber']}{number}",
         at_ms=at_ms,
         arrived_ms=arrived_ms,
         sequence_number=kinesis["sequenceNumber"],
@@ -109,15 +144,6 @@ def _traceparent(document: Mapping[str, Any]) -> str | None:
     if given or not isinstance(trace_id, str):
         return given
     return valid(started(trace_id.replace("-", "").lower()))
-
-
-def _in_lower_case(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields as Firehose names them for the batch layer, so that both layers read the same."""
-    lower = {name.lower(): value for name, value in document.items()}
-    if len(lower) < len(document):
-        repeated = sorted(name for name in document if name != name.lower() and name.lower() in document)
-        raise UnreadableRecordError(f"fields differ in letter case only: {_shown(repeated or sorted(document))}")
-    return lower
 
 
 def _text(document: Mapping[str, Any], name: str, longest: int) -> str:

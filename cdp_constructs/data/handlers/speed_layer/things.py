@@ -33,8 +33,8 @@ class Result:
 
     retry_from: str | None = None
     """The sequence number from which on to try again, None when everything is done."""
-    rejected: Mapping[str, str] = field(default_factory=dict)
-    """Reasons by the sequence numbers of readings that will never be recorded."""
+    rejected: Mapping[str, list[str]] = field(default_factory=dict)
+    """Reasons by the sequence numbers of readings that will never be recorded; a record may have several readings."""
     duplicates: int = 0
     too_late: int = 0
 
@@ -71,7 +71,7 @@ class Things:
                 return Result(retry_from=first.sequence_number)
             if len(readings) > 1:
                 return self._record_one_by_one(readings)
-            return Result(rejected={first.sequence_number: f"{type(error).__name__}: {error}"})
+            return Result(rejected={first.sequence_number: [f"{type(error).__name__}: {error}"]})
 
     def _record_one_by_one(self, readings: Sequence[Reading]) -> Result:
         """One of the readings is at fault: alone, only that one is rejected."""
@@ -80,7 +80,10 @@ class Things:
             result = self._record_thing([reading])
             total = Result(
                 retry_from=result.retry_from,
-                rejected={**total.rejected, **result.rejected},
+                rejected={
+                    number: [*total.rejected.get(number, []), *result.rejected.get(number, [])]
+                    for number in {**total.rejected, **result.rejected}
+                },
                 duplicates=total.duplicates + result.duplicates,
                 too_late=total.too_late + result.too_late,
             )

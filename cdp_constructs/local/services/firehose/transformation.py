@@ -26,6 +26,9 @@ Record: TypeAlias = tuple[str, bytes, float]
 """Id, data, and when it arrived."""
 
 _DEFAULT_RETRIES = 3
+_DEFAULT_SIZE_MB = 1
+_MEGABYTE = 1_048_576
+_Batch: TypeAlias = list[tuple[Record, dict[str, str] | None]]
 
 
 @dataclass
@@ -50,11 +53,26 @@ def transform(stream: Mapping[str, Any], config: Mapping[str, Any], records: Seq
         records: The batch.
     """
     made = Transformed([])
-    batch: list[tuple[Record, dict[str, str] | None]] = [(record, None) for record in records]
+    batch: _Batch = [(record, None) for record in records]
     for parameters in _functions(config):
-        batch = list(_transformed(stream, parameters, batch, made.failures))
+        parts = _parts(batch, float(parameters.get("BufferSizeInMBs") or _DEFAULT_SIZE_MB) * _MEGABYTE)
+        batch = [done for part in parts for done in _transformed(stream, parameters, part, made.failures)]
     made.records = [(data, keys) for (_, data, _), keys in batch]
     return made
+
+
+def _parts(batch: _Batch, most_bytes: float) -> Iterator[_Batch]:
+    """Yield a batch in parts that a function is given at once, each with one record or more."""
+    part: _Batch = []
+    size = 0
+    for each in batch:
+        if part and size + len(each[0][1]) > most_bytes:
+            yield part
+            part, size = [], 0
+        part.append(each)
+        size += len(each[0][1])
+    if part:
+        yield part
 
 
 def _functions(config: Mapping[str, Any]) -> Iterator[dict[str, str]]:
