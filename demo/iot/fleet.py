@@ -134,7 +134,14 @@ class Fleet:
     """
 
     def __init__(
-        self, folder: Path, endpoint: MqttEndpoint, template: str, claim: str, *, interval_seconds: float
+        self,
+        folder: Path,
+        endpoint: MqttEndpoint,
+        template: str,
+        claim: str,
+        *,
+        interval_seconds: float,
+        catch_up_seconds: float = Settings.model_fields["catch_up_seconds"].default,
     ) -> None:
         """Prepare; no device is made yet.
 
@@ -144,6 +151,7 @@ class Fleet:
             template: Name of the provisioning template.
             claim: PEM of the claim certificate and its key.
             interval_seconds: Between measurements.
+            catch_up_seconds: How long a device that gathers waits at most before it sends what an outage made late.
         """
         self._folder = folder
         self._common: dict[str, Any] = {
@@ -153,6 +161,7 @@ class Fleet:
             "claim_file": folder / "claim.pem",
             "template": template,
             "interval_seconds": interval_seconds,
+            "catch_up_seconds": catch_up_seconds,
         }
         (folder / "ca.pem").write_text(endpoint.ca)
         (folder / "claim.pem").write_text(claim)

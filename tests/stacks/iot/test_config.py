@@ -40,6 +40,8 @@ def test_everything_that_can_be_set_is_taken() -> None:
             "claim_certificate_arns": [f"arn:aws:iot:ap-northeast-1:111122223333:cert/{'0a' * 32}"],
             "tracker_url": "https://tracker.example.com/api",
             "backlog_url": "https://example.backlog.com",
+            "fleet_size": 400_000,
+            "gather_minutes": 5,
             "speed_windows": False,
             "firehose_reads_stream": True,
             "stream_shards": 5,
@@ -64,6 +66,10 @@ def test_everything_that_can_be_set_is_taken() -> None:
             GOOD | {"backlog_url": "https://b.example/x?y"},
             "iot: backlog_url is 'https://b.example/x?y'. Use the address",
         ),
+        (GOOD | {"fleet_size": 0}, "iot: fleet_size is 0 devices. Use 1 to 200,000,000 devices"),
+        (GOOD | {"fleet_size": 10**12}, "iot: fleet_size is 1,000,000,000,000 devices. Use 1 to 200,000,000 devices"),
+        (GOOD | {"fleet_size": "many"}, "iot: fleet_size is 'many'. Input should be a valid integer"),
+        (GOOD | {"gather_minutes": 61}, "iot: gather_minutes is 61 minutes. Use 0 to 60 minutes"),
         (GOOD | {"stream_shards": 0}, "iot: stream_shards is 0 shards. Use 1 to 20,000 shards"),
         (
             GOOD | {"table_capacity": {"min_writes": 9, "max_writes": 8, "min_reads": 1, "max_reads": 1}},
@@ -115,3 +121,27 @@ def test_a_mistake_names_key_value_and_fix(context: object, message: str) -> Non
     with pytest.raises(ConfigurationError) as raised:
         IotConfiguration.from_context(context)
     assert message in str(raised.value)
+
+
+def chosen(**given: Any) -> tuple[int, bool, bool, int | None]:
+    configuration = IotConfiguration.from_context(GOOD | given)
+    return (
+        configuration.gather_minutes,
+        configuration.speed_windows,
+        configuration.firehose_reads_stream,
+        configuration.stream_shards,
+    )
+
+
+def test_a_small_fleet_and_one_that_says_no_size_change_nothing() -> None:
+    assert chosen() == chosen(fleet_size=49_999) == (0, True, False, None)
+
+
+def test_a_large_fleet_gathers_and_its_stream_takes_an_hour_s_outage() -> None:
+    assert chosen(fleet_size=50_000) == (10, False, True, 5)
+    assert chosen(fleet_size=1_000_000) == (10, False, True, 96)
+
+
+def test_what_is_given_counts_more_than_what_the_size_chooses() -> None:
+    given = {"gather_minutes": 0, "speed_windows": True, "firehose_reads_stream": False, "stream_shards": 7}
+    assert chosen(fleet_size=1_000_000, **given) == (0, True, False, 7)

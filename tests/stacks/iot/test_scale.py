@@ -6,9 +6,19 @@ import pytest
 
 from cdp_constructs.estimates import quota
 from stacks.iot import scale
-from stacks.iot.scale import BatchSource, Capacity, Choice, Fleet, monthly_cost, page, quotas
+from stacks.iot.scale import (
+    FOR_A_LARGE_FLEET,
+    BatchSource,
+    Capacity,
+    Choice,
+    Fleet,
+    catch_up_stages,
+    monthly_cost,
+    page,
+    quotas,
+)
 from stacks.iot.scale.__main__ import main
-from stacks.iot.scale.fleet import publishes_per_second
+from stacks.iot.scale.fleet import publishes_per_second, writes
 
 FLEET = Fleet()
 AS_IT_IS = Choice()
@@ -86,15 +96,10 @@ def test_no_choice_costs_less_than_nothing() -> None:
 def test_what_the_page_says_in_words() -> None:
     words = " ".join(page.PAGE.read_text().split())
     assert f"${round(sum(monthly_cost(Fleet(devices=50_000), AS_IT_IS).values()), -3):,.0f} a month" in words
-    built = {
-        "windows": False,
-        "batch_source": BatchSource.STREAM,
-        "stream": Capacity.PROVISIONED,
-        "table": Capacity.PROVISIONED,
-    }
-    for total in (sum(cost(**built).values()), sum(cost(**built, measurements_per_publish=10).values())):
-        assert f"${total:,.0f} a month" in words or f"${total:,.0f} and ${total / 1_000_000:.3f}" in words
-    assert f"${sum(cost(**built).values()) / 1_000_000:.3f} a device" in words
+    large = sum(monthly_cost(FLEET, FOR_A_LARGE_FLEET).values())
+    assert f"${large:,.0f} a month, ${large / 1_000_000:.3f} a device" in words
+    slowest = max(stage.seconds for stage in catch_up_stages(FLEET, FOR_A_LARGE_FLEET))
+    assert f"within {round(slowest // 60)} minutes and {round(slowest % 60)} seconds of the first connection" in words
     rate = quota("firehose.put_records_a_second").value
     assert f"at {rate * 60:,.0f} a delivery stream refuses" in words
     saved = cost()["Stream"] - cost(stream=Capacity.PROVISIONED)["Stream"]
@@ -135,7 +140,53 @@ def test_tables_are_printed_for_a_fleet_of_any_size(
     main()
     printed = capsys.readouterr().out
     assert "| IoT Core: connections at once | 500,000 | 50,000 | enough | 50,000 |" in printed
-    assert printed.count("| --- |") == 4
+    assert printed.count("| --- |") == 6
+
+
+def test_a_large_fleet_costs_two_cents_a_device_at_most_and_so_does_one_with_windows() -> None:
+    """The goal, with each line of the sum that gathering changes by hand."""
+    lines = monthly_cost(FLEET, FOR_A_LARGE_FLEET)
+    # A message for ten measurements, and four a day at which something is crossed or recovers.
+    messages = 43.2e9 / 10 + 1_000_000 * 4 * 30
+    assert lines["Rule"] == lines["Actions"] == pytest.approx(messages / 1e6 * 0.15)
+    assert lines["Speed layer: writes"] == pytest.approx(messages / 1e6 * 0.625)
+    assert lines["Speed layer: reads"] == pytest.approx(messages / 1e6 * 0.125)
+    assert lines["Stream"] == pytest.approx(96 * 0.015 * 720 + messages / 1e6 * 0.014)
+    assert lines["Batch layer: splitting"] == pytest.approx(
+        messages * 2_000 / 524_288 / 1e6 * 0.20 + 43.2e9 * 50e-6 * 0.5 * 0.0000133334
+    )
+    assert sum(lines.values()) / FLEET.devices < 0.0105
+    with_windows = replace(FOR_A_LARGE_FLEET, windows=True, window_minutes=10)
+    assert sum(monthly_cost(FLEET, with_windows).values()) / FLEET.devices <= 0.02
+
+
+def test_longer_windows_are_fewer_writes() -> None:
+    gathered = replace(FOR_A_LARGE_FLEET, windows=True, crossings_a_day=0)
+    a_minute, ten = (writes(FLEET, replace(gathered, window_minutes=minutes)) for minutes in (1, 10))
+    # A state and ten windows for a message; a state, and two windows as a message seldom begins with one.
+    assert a_minute == pytest.approx(4.32e9 * 11)
+    assert ten == pytest.approx(4.32e9 * 3)
+
+
+def test_an_hour_is_caught_up_within_ten_minutes_of_the_first_connection_at_default_quotas() -> None:
+    stages = {stage.name: stage for stage in catch_up_stages(FLEET, FOR_A_LARGE_FLEET)}
+    assert all(stage.seconds <= 600 for stage in stages.values())
+    assert stages["All are connected"].seconds == pytest.approx(1_000_000 / 3_000 + 60)
+    # An hour of one device is one message of 12 KB; every stage is loaded below what it takes, but for the table.
+    sent = stages["All have sent"]
+    assert sent.peak == pytest.approx(1_000_000 / (1_000_000 / 3_000 + 60) + 4.44e9 / 2_592_000, rel=0.01)
+    assert sent.peak < 0.8 * sent.capacity
+    assert stages["A new table on demand has all"].capacity == 4_000
+
+
+def test_a_fleet_that_sends_each_measurement_alone_does_not_catch_up_by_pacing() -> None:
+    alone = replace(FOR_A_LARGE_FLEET, measurements_per_publish=1)
+    assert max(stage.seconds for stage in catch_up_stages(FLEET, alone)) == float("inf")
+
+
+def test_quotas_of_a_large_fleet_need_nothing_but_connections() -> None:
+    short = [quota.name for quota in quotas(FLEET, FOR_A_LARGE_FLEET) if not quota.fits]
+    assert short == ["IoT Core: connections at once"]
 
 
 def test_times_of_the_whole_fleet() -> None:

@@ -9,6 +9,7 @@ from aws_cdk import App, Stage
 from syrupy.assertion import SnapshotAssertion
 
 from cdp_constructs.testing import Synthesis, architecture
+from cdp_device.gathering import read_limits
 from stacks.iot import system
 from stacks.iot.iot_stack import IotStack
 from tests.stacks.exposure import exposed
@@ -20,14 +21,14 @@ EVERYTHING = {
     "tracker_url": "https://tracker.example.com/api",
     "backlog_url": "https://example.backlog.com",
     "warehouse_capacity": 8,
+    "gather_minutes": 10,
     "operator_email": "operators@example.com",
     "alarm_email": "ops@example.com",
 }
 
 LARGE_FLEET = {
-    "speed_windows": False,
-    "firehose_reads_stream": True,
-    "stream_shards": 5,
+    # Chooses that devices gather, no windows, that Firehose reads the stream, and 5 shards.
+    "fleet_size": 50_000,
     "table_capacity": {"min_writes": 1_000, "max_writes": 4_000, "min_reads": 200, "max_reads": 800},
 }
 
@@ -401,3 +402,23 @@ def test_a_warehouse_and_requests_are_there_when_they_are_asked_for(
     assert (workgroup["BaseCapacity"], workgroup["MaxCapacity"]) == (8, 8)
     routes = [route["RouteKey"] for route in resources(whole, "AWS::ApiGatewayV2::Route").values()]
     assert "POST /webhooks/backlog/{secret}" in routes
+
+
+def test_a_large_fleet_gathers_for_ten_minutes_and_knows_the_thresholds_that_do_not_wait(
+    template: dict[str, Any], large: dict[str, Any]
+) -> None:
+    def told(built: dict[str, Any]) -> dict[str, Any]:
+        (provisioning,) = resources(built, "AWS::IoT::ProvisioningTemplate").values()
+        body = provisioning["TemplateBody"]
+        text = body if isinstance(body, str) else "".join(part for part in body["Fn::Join"][1] if isinstance(part, str))
+        found: dict[str, Any] = json.loads(text)["DeviceConfiguration"]
+        return found
+
+    assert told(large)["gather_seconds"] == "600"
+    limits = "temperature>35.0/33.0,humidity<20.0/25.0,illuminance<50.0/80.0,movement>0.5/0.2"
+    assert told(large)["limits"] == limits
+    assert [limit.measure for limit in read_limits(limits)] == ["temperature", "humidity", "illuminance", "movement"]
+    assert "gather_seconds" not in told(template)
+    for built, splits in ((template, False), (large, True)):
+        functions = resources(built, "AWS::Lambda::Function")
+        assert any(name.startswith("TelemetryBatchSplittingFunction") for name in functions) is splits
