@@ -24,6 +24,7 @@ _TOKENS = (
     "https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-tokens-with-identity-"
     "providers.html"
 )
+_PLANS = "https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-sign-in-feature-plans.html"
 _RATES = (
     "https://docs.aws.amazon.com/waf/latest/developerguide/waf-rule-statement-type-rate-based-high-level-settings.html"
 )
@@ -103,6 +104,11 @@ class SignInUserPool(Construct):
             session ends so long after its sign-in, however often it was renewed.
         rotate_refresh_tokens: Whether a renewal returns a new refresh token and ends the old one after 60 seconds. True
             by default; clients then renew by ``GetTokensFromRefreshToken``, and ``REFRESH_TOKEN_AUTH`` is refused.
+        feature_plan: The Cognito plan of the pool, which every user who is active in a month is paid by.
+            ``FeaturePlan.LITE`` costs a third and lacks what the others have; of what this pattern uses that is
+            rotation, so it needs ``rotate_refresh_tokens=False``
+            (https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-sign-in-feature-plans.html). Default:
+            ``ESSENTIALS``.
         email: Who sends the codes. By default Cognito itself, at most 50 mails a day for an account
             (https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-email.html): give
             ``UserPoolEmail.with_ses(…)`` in production.
@@ -114,8 +120,8 @@ class SignInUserPool(Construct):
             deletion protection is off too.
 
     Raises:
-        InvalidOptionError: when a validity or the rate limit is out of range, sessions are not longer than tokens, or
-            the alarm topic is in another Region.
+        InvalidOptionError: when a validity or the rate limit is out of range, sessions are not longer than tokens,
+            refresh tokens are to rotate in the Lite plan, or the alarm topic is in another Region.
     """
 
     user_pool: cognito.UserPool
@@ -135,6 +141,7 @@ class SignInUserPool(Construct):
         access_token_validity: Duration | None = None,
         refresh_token_validity: Duration | None = None,
         rotate_refresh_tokens: bool = True,
+        feature_plan: cognito.FeaturePlan = cognito.FeaturePlan.ESSENTIALS,
         email: cognito.UserPoolEmail | None = None,
         rate_limit: int | None = None,
         alarm_topic: "sns.ITopic | None" = None,
@@ -144,6 +151,10 @@ class SignInUserPool(Construct):
         token = access_token_validity or Duration.hours(4)
         session = refresh_token_validity or days(90)
         self._check_validity(token, session)
+        if feature_plan == cognito.FeaturePlan.LITE and rotate_refresh_tokens:
+            problem = "is LITE and rotate_refresh_tokens True, which that plan does not have"
+            fix = f"Give rotate_refresh_tokens=False, or FeaturePlan.ESSENTIALS ({_PLANS})"
+            raise InvalidOptionError(self, "feature_plan", problem, fix)
         if rate_limit is not None:
             check_range(
                 self,
@@ -155,7 +166,9 @@ class SignInUserPool(Construct):
                 source=_RATES,
                 tokens=True,
             )
-        self.user_pool = self._add_user_pool(self_sign_up=self_sign_up, email=email, removal_policy=removal_policy)
+        self.user_pool = self._add_user_pool(
+            self_sign_up=self_sign_up, feature_plan=feature_plan, email=email, removal_policy=removal_policy
+        )
         self.user_pool_client = self.user_pool.add_client(
             "Client",
             auth_flows=auth_flows or cognito.AuthFlow(user_srp=True),
@@ -296,7 +309,12 @@ class SignInUserPool(Construct):
             )
 
     def _add_user_pool(
-        self, *, self_sign_up: bool, email: cognito.UserPoolEmail | None, removal_policy: RemovalPolicy
+        self,
+        *,
+        self_sign_up: bool,
+        feature_plan: cognito.FeaturePlan,
+        email: cognito.UserPoolEmail | None,
+        removal_policy: RemovalPolicy,
     ) -> cognito.UserPool:
         pool = cognito.UserPool(
             self,
@@ -317,7 +335,7 @@ class SignInUserPool(Construct):
             mfa=cognito.Mfa.OPTIONAL,
             mfa_second_factor=cognito.MfaSecondFactor(otp=True, sms=False),
             account_recovery=cognito.AccountRecovery.EMAIL_ONLY,
-            feature_plan=cognito.FeaturePlan.ESSENTIALS,
+            feature_plan=feature_plan,
             email=email,
             deletion_protection=removal_policy != RemovalPolicy.DESTROY,
             removal_policy=removal_policy,

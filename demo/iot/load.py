@@ -8,6 +8,7 @@ import asyncio
 import statistics
 import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,8 @@ class Load:
         self.latency = Latency()
         self.most_waiting = 0
         """Most measurements that waited in the devices' outboxes for the broker, of all devices together."""
+        self.messages = 0
+        """Messages in which the measurements came; fewer where devices gather."""
 
     async def run(self, report: Report) -> None:
         """Run every step."""
@@ -101,7 +104,7 @@ class Load:
             self._fleet.members[serial].resting = True
         await self._fleet.start(self._serials, within=120)
         watching = asyncio.create_task(self._watch())
-        started = time.perf_counter()
+        started, began = time.perf_counter(), datetime.now(UTC)
         # As devices that were switched on one after the other: not all at the same moment, again and again.
         for serial in self._serials:
             self._fleet.members[serial].begin()
@@ -110,6 +113,7 @@ class Load:
             await asyncio.sleep(0.2)
         await self._fleet.rest(self._serials, within=_SETTLE_WITHIN)
         seconds = time.perf_counter() - started
+        self.messages = len(await asyncio.to_thread(self._operator.streamed, began))
         await asyncio.sleep(1)
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
@@ -118,7 +122,8 @@ class Load:
         waited = f"at most {self.most_waiting:,} waited at the devices"
         # Most of those that are watched change each interval, and looking takes less than that.
         expect(len(self.latency.milliseconds) >= _WATCHED, f"{self.latency}")
-        return f"{self._measured():,} in {seconds:.0f} s, {self._measured() / seconds:,.0f} a second; {waited}"
+        rate = f"{self._measured():,} in {seconds:.0f} s, {self._measured() / seconds:,.0f} a second"
+        return f"{rate}, as {self.messages:,} messages; {waited}"
 
     def _measured(self) -> int:
         return sum(len(diary.measured) for diary in self._fleet.diaries.values())
@@ -172,14 +177,16 @@ def main() -> int:
     parser.add_argument("--devices", type=int, default=200)
     parser.add_argument("--messages", type=int, default=20_000)
     parser.add_argument("--rate", type=float, default=150, help="measurements a second of all devices together")
+    parser.add_argument("--gathered", action="store_true", help="devices send the measurements of a minute together")
     options = parser.parse_args()
     console = Console(soft_wrap=False)
     report = Report(console)
     started = time.perf_counter()
     latency: Latency | None = None
+    changed = {"gather_minutes": 1} if options.gathered else {}
     with embedded_cloud() as (cloud, folder):
         assembly = folder / "cdk.out"
-        deployment = bring_up(report, lambda: synthesise(assembly, "iot", {}), lambda: cloud.deploy(assembly))
+        deployment = bring_up(report, lambda: synthesise(assembly, "iot", changed), lambda: cloud.deploy(assembly))
         if deployment is not None:
             load = Load(
                 Operator(cloud, deployment),

@@ -87,6 +87,7 @@ class Api(Construct):
         issuer: "TokenIssuer",
         limits: "LimitsConfiguration",
         max_delivery_lag: int | None,
+        typing_notices: bool,
         silence_minutes: int | None,
         alarm_topic: "sns.ITopic",
     ) -> None:
@@ -124,6 +125,8 @@ class Api(Construct):
             alarm_topic=alarm_topic,
             description=f"{path_of(self)}: Lambda throttles requests. Raise the account's concurrency in this Region.",
         )
+        if not typing_notices:
+            self.function.add_environment("NO_TYPING_NOTICES", "true")
         if max_delivery_lag is not None:
             self.function.add_environment("MAX_DELIVERY_LAG", str(max_delivery_lag))
             add_alarm(

@@ -1,7 +1,7 @@
 """The chat's configuration: the key ``chat`` of the CDK context, checked before anything is built."""
 
 import re
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
@@ -70,9 +70,15 @@ class ChatConfiguration(SystemConfiguration):
     max_delivery_lag: int | None = 10
     """Seconds within which members who have a room open see what is posted there, 5 to 60. While a Region is later, it
     refuses messages, edits and reactions with 429; ``null`` to accept them however late they arrive."""
+    typing_notices: bool = True
+    """Whether those who have a room open see who types there. They are two of three live events and requests that a
+    message causes; false saves them, for a chat of many people."""
     sign_in_email: SenderConfiguration | None = None
     """Who sends the codes of sign-up and recovery; the identity exists in the home Region. By default the sender of
     ``notices``; without either Cognito itself, at most 50 mails a day for the account."""
+    sign_in_plan: Literal["essentials", "lite"] = "essentials"
+    """The Cognito plan of the user pool. ``lite`` costs a third for each user who is active in a month, and does not
+    rotate refresh tokens: one that is stolen renews sessions until it expires, 90 days after its sign-in."""
     sign_in_rate_limit: int | None = 1000
     """Requests to the user pool that one IP address may make in five minutes, 10 or more, renewals of sessions not
     counted; AWS WAF refuses what is above. ``null`` for no limit, and no web ACL."""

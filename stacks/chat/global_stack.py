@@ -12,6 +12,8 @@ from stacks.chat.config import ChatConfiguration
 from stacks.chat.handlers.domain.resources import ROOMS_OF_USER
 from stacks.chat.senders import SenderConfiguration
 
+_PLANS = {"essentials": cognito.FeaturePlan.ESSENTIALS, "lite": cognito.FeaturePlan.LITE}
+
 
 class GlobalStack(Stack):
     """The user pool and the global table, defined in the home Region.
@@ -37,6 +39,8 @@ class GlobalStack(Stack):
             self,
             "Users",
             auth_flows=cognito.AuthFlow(user_srp=True, user_password=True),
+            rotate_refresh_tokens=configuration.sign_in_plan != "lite",
+            feature_plan=_PLANS[configuration.sign_in_plan],
             email=_sender(configuration.sender_of_codes),
             rate_limit=None if configuration.firewall else configuration.sign_in_rate_limit,
         )

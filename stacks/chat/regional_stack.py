@@ -71,6 +71,7 @@ class RegionalStack(Stack):
             issuer=shared.issuer,
             limits=configuration.limits,
             max_delivery_lag=configuration.max_delivery_lag,
+            typing_notices=configuration.typing_notices,
             silence_minutes=configuration.silence_minutes,
             alarm_topic=self.alarms.topic,
         )

@@ -130,6 +130,7 @@ class WebStack(Stack):
                     "clientId": shared.user_pool_client.user_pool_client_id,
                     "endpoint": f"{sign_in}/",
                 },
+                **({} if configuration.typing_notices else {"typing": False}),
             }
         )
         made = edge.firewall if edge is not None else None

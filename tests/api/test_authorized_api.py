@@ -95,6 +95,7 @@ def users_alone(stack: Stack) -> SignInUserPool:
         access_token_validity=Duration.minutes(30),
         refresh_token_validity=Duration.days(30),
         rotate_refresh_tokens=False,
+        feature_plan=cognito.FeaturePlan.LITE,
         email=cognito.UserPoolEmail.with_cognito("help@example.com"),
         removal_policy=RemovalPolicy.DESTROY,
     )
@@ -471,3 +472,11 @@ def test_an_alarm_topic_of_another_region_is_refused() -> None:
         AuthorizedApi(stack, "Shop", allowed_origins=[ORIGIN], alarm_topic=topic)
     with pytest.raises(InvalidOptionError, match="alarm_topic is in us-east-1, but the stack is in ap-northeast-1"):
         SignInUserPool(stack, "Users", alarm_topic=topic)
+
+
+def test_the_plan_that_costs_a_third_does_not_rotate_refresh_tokens(cdk_app: App, synthesis: Synthesis) -> None:
+    assert only(synthesis(users_alone), "AWS::Cognito::UserPool")["UserPoolTier"] == "LITE"
+    assert only(synthesis(users_of_an_api), "AWS::Cognito::UserPool")["UserPoolTier"] == "ESSENTIALS"
+    message = r"Stack/Users: feature_plan is LITE and rotate_refresh_tokens True, which that plan does not have\. Give"
+    with pytest.raises(InvalidOptionError, match=message):
+        SignInUserPool(Stack(cdk_app, "Stack"), "Users", feature_plan=cognito.FeaturePlan.LITE)

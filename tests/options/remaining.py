@@ -141,6 +141,8 @@ def _call(construct: Any, reader: iam.IRole) -> None:
         construct.add_certificate_authority("Vendor", certificate=CERTIFICATE)
         construct.add_endpoint("Endpoint")
         construct.add_security_profile("Profile")
+        too_hot = cdp_constructs.Threshold(name="Hot", measure="temperature", limit=35, above=True, recovers_at=33)
+        construct.gather(Duration.minutes(10), thresholds=[too_hot])
         construct.grant_create_claim(reader)
     elif isinstance(construct, RealtimeChannels | WebSocketChannels):
         table = dynamodb.TableV2(construct, "GivenTable", partition_key=_text("pk"), sort_key=_text("sk"))

@@ -11,6 +11,7 @@ __all__ = ["AT_REST", "AT_REST_OF_A_REGION", "monthly_cost", "uses"]
 AT_REST_OF_A_REGION, AT_REST = 14.10, 18.60
 """Dollars a month of alarms, keys, dashboards and secrets before anybody comes: of a Region, and of what all share."""
 
+_PLANS = {"essentials": "cognito.active_people", "lite": "cognito.active_people_of_lite"}
 _GIGABYTE = 1024**3
 _MEGABYTE = 1_000_000
 _PARTS_WITH_THUMBNAIL = 3
@@ -74,8 +75,8 @@ def uses(crowd: Crowd) -> Iterator[Use]:
     days = crowd.people * DAYS_A_MONTH
     heartbeats = days * crowd.open_minutes_a_day
     visits = days * crowd.visits_a_day
-    requests = heartbeats + crowd.messages * 3 + visits * 4
-    events = crowd.messages * 3 + visits * 2
+    requests = heartbeats + crowd.messages * crowd.of_a_message + visits * 4
+    events = crowd.messages * crowd.of_a_message + visits * 2
     notices = days * crowd.notices_a_day
     yield from _api(requests)
     yield from _table(crowd, requests, heartbeats)
@@ -83,7 +84,7 @@ def uses(crowd: Crowd) -> Iterator[Use]:
     yield from _attachments(days * crowd.files_a_day)
     yield Use("Notices", "ses.mails", notices * crowd.mails)
     yield Use("Notices", "sns.pushes", notices * (1 - crowd.mails))
-    yield Use("Sign-in", "cognito.active_people", crowd.people)
+    yield Use("Sign-in", _PLANS[crowd.sign_in_plan], crowd.people)
     yield Use("Logs", "cloudwatch.logs_gigabytes", requests * _LOGGED_OF_A_REQUEST / _GIGABYTE)
     yield Use("Traces", "xray.traces", requests * _TRACED)
 

@@ -1,6 +1,7 @@
 """The people of the chat, and what they do in a second of the busiest hour."""
 
 from dataclasses import dataclass
+from math import exp
 
 from cdp_constructs.estimates import DAYS_A_MONTH, MILLION
 
@@ -31,6 +32,10 @@ class Crowd:
     message_bytes: int = 500
     """As it is stored."""
     regions: int = 2
+    typing_notices: bool = True
+    """Whether others are told who types."""
+    sign_in_plan: str = "essentials"
+    """The plan of the user pool, `essentials` or `lite`."""
     peak: float = 3
     """The busiest hour against the mean of the day."""
 
@@ -49,11 +54,24 @@ class Crowd:
         return self.people * self.messages_a_day * DAYS_A_MONTH
 
     @property
+    def of_a_message(self) -> int:
+        """Requests, and live events, that a message causes: itself, and twice who types."""
+        return 3 if self.typing_notices else 1
+
+    @property
     def live_events(self) -> float:
-        """Events a second that live channels get: messages, coming and going, and who types (twice a message)."""
-        return self.a_second(self.messages_a_day * 3 + self.visits_a_day * 2)
+        """Events a second that live channels get: messages, coming and going, and who types."""
+        return self.a_second(self.messages_a_day * self.of_a_message + self.visits_a_day * 2)
+
+    @property
+    def events_together(self) -> float:
+        """Part of the live events of a room that come within the second before another one, in the busiest hour.
+
+        Rooms are as large as the people who watch one, and what happens in them does not depend on each other.
+        """
+        return 1 - exp(-self.live_events / (self.people / self.watching))
 
     @property
     def requests(self) -> float:
         """Requests a second to the API: heartbeats, messages, and four when the client is opened."""
-        return self.a_second(self.open_minutes_a_day + self.messages_a_day * 3 + self.visits_a_day * 4)
+        return self.a_second(self.open_minutes_a_day + self.messages_a_day * self.of_a_message + self.visits_a_day * 4)

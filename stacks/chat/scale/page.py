@@ -34,16 +34,35 @@ def quota_table(crowd: Crowd) -> str:
 def cost_table(crowd: Crowd) -> str:
     """Return what the crowd costs, in Markdown, beside one that writes less."""
     quiet = replace(crowd, messages_a_day=1, open_minutes_a_day=15, visits_a_day=2, notices_a_day=0.5)
-    usual, less = monthly_cost(crowd), monthly_cost(quiet)
-    rows = [[item, f"{usual[item]:,.0f}", f"{less[item]:,.0f}"] for item in usual]
-    rows.append(["**All**", *(f"**{sum(cost.values()):,.0f}**" for cost in (usual, less))])
-    rows.append(["A person", *(f"${sum(cost.values()) / crowd.people:.3f}" for cost in (usual, less))])
-    header = [
-        "$ a month",
-        f"{crowd.messages_a_day:g} messages and {crowd.open_minutes_a_day:g} minutes a day",
-        f"{quiet.messages_a_day:g} message and {quiet.open_minutes_a_day:g} minutes",
-    ]
-    return markdown(header, rows)
+    columns = {
+        f"{crowd.messages_a_day:g} messages and {crowd.open_minutes_a_day:g} minutes a day": crowd,
+        "without typing notices": replace(crowd, typing_notices=False),
+        "and the Lite plan": _saving(crowd),
+        f"{quiet.messages_a_day:g} message and {quiet.open_minutes_a_day:g} minutes": quiet,
+        "saving both": _saving(quiet),
+    }
+    costs = [monthly_cost(each) for each in columns.values()]
+    rows = [[item, *(f"{cost[item]:,.0f}" for cost in costs)] for item in costs[0]]
+    rows.append(["**All**", *(f"**{sum(cost.values()):,.0f}**" for cost in costs)])
+    rows.append(["A person", *(f"${sum(cost.values()) / crowd.people:.3f}" for cost in costs)])
+    return markdown(["$ a month", *columns], rows)
+
+
+def saving_table(crowd: Crowd) -> str:
+    """Return what each option saves when everything else stays, in Markdown."""
+    usual = sum(monthly_cost(crowd).values())
+    options = {
+        "`typing_notices: false`": replace(crowd, typing_notices=False),
+        "`sign_in_plan: lite`": replace(crowd, sign_in_plan="lite"),
+    }
+    rows = [[name, f"{usual - sum(monthly_cost(each).values()):,.0f}"] for name, each in options.items()]
+    together = monthly_cost(crowd)["Live: events"] * crowd.events_together
+    rows.append(["events of a room within a second as one (not built), at most", f"{together:,.0f}"])
+    return markdown(["alone", "saves $ a month"], rows)
+
+
+def _saving(crowd: Crowd) -> Crowd:
+    return replace(crowd, typing_notices=False, sign_in_plan="lite")
 
 
 def recovery_table(crowd: Crowd) -> str:
@@ -56,6 +75,7 @@ def recovery_table(crowd: Crowd) -> str:
 _TABLES: Mapping[str, Callable[[Crowd], str]] = {
     "quotas": quota_table,
     "costs": cost_table,
+    "savings": saving_table,
     "recovery": recovery_table,
 }
 

@@ -277,6 +277,8 @@ def test_a_zone_for_the_web_name_alone_needs_no_routing() -> None:
         (GOOD | {"firewall": {"rate": 9}}, "context key 'chat' has 'firewall.rate', which nothing reads. Use 'fire"),
         (GOOD | {"max_delivery_lag": 4}, "chat: max_delivery_lag is 4 seconds. Use 5 to 60 seconds"),
         (GOOD | {"max_delivery_lag": 61}, "chat: max_delivery_lag is 61 seconds. Use 5 to 60 seconds"),
+        (GOOD | {"sign_in_plan": "plus"}, "chat: sign_in_plan is 'plus'. Input should be 'essentials' or 'lite'."),
+        (GOOD | {"typing_notices": "no"}, "chat: typing_notices is 'no'. Input should be a valid boolean."),
         (GOOD | {"sign_in_rate_limit": 9}, "chat: sign_in_rate_limit is 9 requests. Use 10 to 2,000,000,000 requests"),
         (GOOD | {"notices": {"identity": "example.com"}}, "context key 'chat' lacks 'notices.sender'. Add"),
         (

@@ -37,8 +37,8 @@ class State:
 class Room:
     """A room's presence and the two kinds of entries behind it."""
 
-    def __init__(self) -> None:
-        self.presence = RoomPresence(cast("Any", None))
+    def __init__(self, *, typing_notices: bool = True) -> None:
+        self.presence = RoomPresence(cast("Any", None), typing_notices=typing_notices)
         self.here = cast("State", self.presence._here)
         self.typing = cast("State", self.presence._typing)
 
@@ -92,3 +92,17 @@ def test_who_was_not_there_leaves_without_a_trace(room: Room) -> None:
     room.presence.heartbeat("r", "anna", typing=True)
     room.presence.leave("r", "anna")
     assert (room.here.writes[-1], room.typing.writes[-1]) == ("anna left", "anna left")
+
+
+def test_without_typing_notices_nobody_types_and_nothing_is_asked_about_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(presence, "SharedState", State)
+    room = Room(typing_notices=False)
+    room.typing.entries.add("ben")
+    room.typing.get = room.typing.members = None  # type: ignore[method-assign, assignment]
+    room.here.entries.add("ben")
+    for typing in (True, False):
+        seen = room.presence.heartbeat("r", "anna", typing=typing)
+        assert seen.to_dict() == {"online": ["anna", "ben"], "typing": []}
+    assert room.presence.look("r").to_dict() == {"online": ["anna", "ben"], "typing": []}
+    room.presence.leave("r", "anna")
+    assert (room.here.writes[-1], room.typing.writes) == ("anna left", [])

@@ -66,6 +66,23 @@ def test_costs_grow_with_what_people_do_and_with_nothing_else() -> None:
     assert monthly_cost(replace(CROWD, people=10_000))["Sign-in"] == 0
 
 
+def test_options_save_what_the_page_says_by_hand() -> None:
+    usual, quiet = monthly_cost(CROWD), monthly_cost(replace(CROWD, typing_notices=False))
+    # 42 events a day of each person, of which 20 are about typing, to ten who watch and two Regions.
+    assert usual["Live: events"] - quiet["Live: events"] == pytest.approx(1e6 * 30 * 20 * 12 / 1e6)
+    assert usual["API: requests"] - quiet["API: requests"] == pytest.approx(1e6 * 30 * 20 / 1e6)
+    assert quiet["Sign-in"] == usual["Sign-in"]
+    lite = monthly_cost(replace(CROWD, sign_in_plan="lite"))
+    assert {item for item in usual if lite[item] != usual[item]} == {"Sign-in"}
+    assert lite["Sign-in"] == pytest.approx(90_000 * 0.0055 + 900_000 * 0.0046)
+    assert monthly_cost(replace(CROWD, people=10_000, sign_in_plan="lite"))["Sign-in"] == 0
+
+
+def test_events_of_a_room_seldom_come_within_a_second() -> None:
+    # 42 events a day of each of ten people, three times the mean in the busiest hour.
+    assert CROWD.events_together == pytest.approx(42 * 10 * 3 / 86_400, rel=0.01)
+
+
 def test_the_demonstration_ends_with_recovery_quota_and_cost() -> None:
     assert recovery() == "752 of 3,600 s, computed"
     assert [answer.question for answer in answers()] == ["Recovery", "First quota to be reached", "Cost"]

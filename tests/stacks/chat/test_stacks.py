@@ -45,7 +45,9 @@ def one_region_in_a_stage(app: App) -> dict[str, RegionalStack]:
         "regions": ["eu-west-1"],
         "retired_regions": ["us-west-2"],
         "allowed_origins": [ORIGIN],
+        "sign_in_plan": "lite",
         "sign_in_rate_limit": None,
+        "typing_notices": False,
         "max_delivery_lag": None,
         "firewall": None,
         "latency_routing": False,
@@ -513,6 +515,20 @@ def test_regions_know_each_other_without_custom_resources(templates: dict[str, A
         }
         assert custom <= {"Custom::TableStream", "Custom::CloudFrontSigningKeys", "Custom::VapidKeys"}
     assert AWAY not in json.dumps(templates["ChatGlobal"]["Resources"])
+
+
+def test_without_typing_notices_and_in_the_lite_plan(synthesis: Synthesis, templates: dict[str, Any]) -> None:
+    least = synthesis(one_region_in_a_stage).templates
+    saving = {**least, "ChatGlobal": least["Production-ChatGlobal"], HOME: least["Production-Chat-eu-west-1"]}
+    for found, notices, plan in ((templates, True, "ESSENTIALS"), (saving, False, "LITE")):
+        variables = only(found[HOME], "AWS::Lambda::Function", "ChatFunction")["Environment"]["Variables"]
+        assert ("NO_TYPING_NOTICES" not in variables) is notices
+        assert only(found["ChatGlobal"], "AWS::Cognito::UserPool")["UserPoolTier"] == plan
+        client = only(found["ChatGlobal"], "AWS::Cognito::UserPoolClient")
+        assert ("RefreshTokenRotation" in client) is (plan == "ESSENTIALS")
+    # Clients are told too: one of the assembly's configurations says so.
+    written = [file.read_text() for file in synthesis(one_region_in_a_stage).assembly.rglob("config.json")]
+    assert any('"typing":false' in text.replace(" ", "") for text in written)
 
 
 def test_one_region_alone_signs_for_itself_and_reads_what_a_retired_one_left(synthesis: Synthesis) -> None:

@@ -20,6 +20,8 @@ class Environment:
     """The most that one user may do in a span of the clock, by ``Budget``."""
     max_delivery_lag: float | None
     """Seconds within which what is accepted has to be seen; None for any time."""
+    typing_notices: bool
+    """Whether who types is told to others."""
     realtime: Mapping[str, Any]
     """Where clients find the live channels."""
     upload_function: str
@@ -40,6 +42,7 @@ class Environment:
             table_name=os.environ["TABLE_NAME"],
             limits=from_json(os.environ["LIMITS"]),
             max_delivery_lag=float(os.environ["MAX_DELIVERY_LAG"]) if "MAX_DELIVERY_LAG" in os.environ else None,
+            typing_notices="NO_TYPING_NOTICES" not in os.environ,
             realtime=from_json(os.environ["REALTIME"]),
             upload_function=os.environ["UPLOAD_FUNCTION"],
             signing_functions=from_json(os.environ["SIGNING_FUNCTIONS"]),

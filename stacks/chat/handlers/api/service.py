@@ -24,7 +24,7 @@ log = RoomLog(table, region, environment.log_regions, budgets, admission=admissi
 history = History(log.items, environment.log_regions)
 changes = MessageChanges(log.items, region, environment.log_regions, budgets)
 markers = ReadMarkers(table, region, environment.log_regions)
-presence = RoomPresence(table)
+presence = RoomPresence(table, typing_notices=environment.typing_notices)
 attachments = Attachments(environment)
 attachment_search = AttachmentSearch(connect(environment.attachment_index), environment.accepted_prefix)
 message_search = MessageSearch(history)

@@ -37,13 +37,17 @@ class Present:
 class RoomPresence:
     """Presence in the rooms of one table."""
 
-    def __init__(self, table: "Table") -> None:
+    def __init__(self, table: "Table", *, typing_notices: bool = True) -> None:
+        """Use a table; without typing notices nobody is said to type, whatever a client says."""
+        self._tells_typing = typing_notices
         self._here = SharedState(table, group="ROOM", kind=PRESENCE, lifetime=AWAY_SECONDS)
         self._typing = SharedState(table, group="ROOM", kind="TYPING", lifetime=TYPING_SECONDS)
 
     def heartbeat(self, room: str, user: str, *, typing: bool) -> Present:
         """Note that the user has the room open and whether they type, and return who is there."""
         self._here.heartbeat(room, user)
+        if not self._tells_typing:
+            return Present(self.online(room) | {user})
         if typing:
             self._typing.heartbeat(room, user)
         else:
@@ -55,14 +59,15 @@ class RoomPresence:
 
     def leave(self, room: str, user: str) -> None:
         """Note that the user has closed the room, or left it."""
-        self._stop_typing(room, user)
+        if self._tells_typing:
+            self._stop_typing(room, user)
         if self._here.get(room, user):
             self._here.leave(room, user)
 
     def look(self, room: str) -> Present:
         """Return who is there now."""
         online = self.online(room)
-        return Present(online, _members(self._typing, room) & online)
+        return Present(online, _members(self._typing, room) & online if self._tells_typing else frozenset())
 
     def online(self, room: str) -> frozenset[str]:
         """Return who has the room open now: half of the work of ``look``."""

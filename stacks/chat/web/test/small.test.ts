@@ -21,6 +21,8 @@ const valid = {
 describe("configuration", () => {
   it("is read, and a mistake is named", () => {
     expect(parseConfiguration(valid).apis[0]).toEqual({ region: "ap-northeast-1", url: "/api" });
+    expect(parseConfiguration(valid).typing).toBe(true);
+    expect(parseConfiguration({ ...valid, typing: false }).typing).toBe(false);
     expect(() => parseConfiguration({ ...valid, apis: [] })).toThrow(ConfigurationError);
     expect(() => parseConfiguration({ ...valid, apis: [{ region: "x" }] })).toThrow("apis[0].url");
     expect(() => parseConfiguration({ apis: valid.apis })).toThrow("userPool");

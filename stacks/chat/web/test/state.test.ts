@@ -92,6 +92,27 @@ describe("the heartbeat of an open room", () => {
     vi.unstubAllGlobals();
   }
 
+  it.each([
+    [true, [[false], [true], [false]]],
+    [false, [[false]]],
+  ])("tells that the user types only where the chat tells it: %s", async (typing, expected) => {
+    vi.stubGlobal("document", { visibilityState: "visible" });
+    const presence = vi.fn(async () => ({ online: [], typing: [], channel: "c" }));
+    const services = {
+      api: { presence, absent: async () => undefined },
+      heartbeat: () => 60_000,
+      compareChannel: () => undefined,
+      typing,
+    } as unknown as Services;
+    const heartbeat = new Heartbeat({ services, room: "r1", onPresence: () => undefined, onGone: gone });
+    await heartbeat.beat();
+    heartbeat.typing.key();
+    heartbeat.typing.stop();
+    heartbeat.close();
+    expect(presence.mock.calls.map((call: unknown[]) => call.slice(1))).toEqual(expected);
+    vi.unstubAllGlobals();
+  });
+
   beforeEach(() => void gone.mockClear());
 
   it("notices that the user is not a member any more", async () => {

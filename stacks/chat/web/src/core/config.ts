@@ -11,6 +11,8 @@ export interface Configuration {
   /** Where to post forms of a bucket whose own address this page may not call. */
   uploads: { bucket: string; url: string }[];
   userPool: { region: string; clientId: string; endpoint: string };
+  /** False where the chat does not tell who types. */
+  typing: boolean;
   /** Only on a developer's machine: `https://<host>` is reached as `http://<host>.<local>`, because there is no DNS. */
   local?: string;
 }
@@ -52,6 +54,7 @@ export function parseConfiguration(value: unknown): Configuration {
       clientId: text(pool["clientId"], "userPool.clientId"),
       endpoint: text(pool["endpoint"], "userPool.endpoint"),
     },
+    typing: root["typing"] !== false,
     ...(typeof root["local"] === "string" ? { local: root["local"] } : {}),
   };
 }

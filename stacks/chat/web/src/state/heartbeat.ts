@@ -14,13 +14,15 @@ export interface HeartbeatOptions {
 }
 
 export class Heartbeat {
-  readonly typing = new TypingNotice({ tell: () => void this.beat() });
+  readonly typing: TypingNotice;
   readonly #options: HeartbeatOptions;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
 
   constructor(options: HeartbeatOptions) {
     this.#options = options;
+    const { services } = options;
+    this.typing = new TypingNotice({ tell: () => void (services.typing && this.beat()) });
   }
 
   /** Report now, and then regularly while the page is visible. */
@@ -30,7 +32,7 @@ export class Heartbeat {
     const { services, room, onPresence, onGone } = this.#options;
     this.#timer = setTimeout(() => void this.beat(), services.heartbeat());
     try {
-      const presence = await services.api.presence(room, this.typing.typing);
+      const presence = await services.api.presence(room, services.typing && this.typing.typing);
       if (this.#closed) return;
       onPresence(presence);
       services.compareChannel(room, presence.channel);

@@ -25,6 +25,8 @@ export interface Services {
   online: ReadonlySignal<boolean>;
   /** Milliseconds between two heartbeats. */
   heartbeat: () => number;
+  /** Whether others are told that the user types. */
+  typing: boolean;
   /** A heartbeat returned the room's channel: subscribe again if it is another one. */
   compareChannel: (room: string, channel: string) => void;
 }

@@ -90,6 +90,7 @@ export class WorkspaceStore {
       uploadAddress: (url) => uploadAddress(url, configuration),
       online: this.connection.online,
       heartbeat: () => (this.#live.session?.heartbeat_seconds ?? 60) * 1000,
+      typing: configuration.typing,
       compareChannel: (room, channel) => this.#live.compare(room, channel),
     };
     this.rooms = new RoomsStore({
