@@ -26,7 +26,8 @@ class Wish:
         name: Such as ``send a message``.
         entries: Paths of constructs, or names in DNS, where it begins; one of them is enough.
         stores: Paths of constructs where it ends; one of them is enough.
-        measured: Seconds until it worked again, by what was lost, where somebody measured it.
+        measured: Seconds until it worked again, by what was lost, where somebody measured it; infinite when somebody
+            had to do something.
     """
 
     name: str
@@ -138,6 +139,8 @@ def _wish(file: Path, name: str, wish: object) -> Wish:
     if not isinstance(measured, dict) or set(measured) - set(LOSSES):
         raise BriefError(f"{place}.measured is {measured!r}. Give seconds for {', '.join(LOSSES)}")
     for loss, seconds in measured.items():
+        if seconds == float("inf"):
+            continue
         _number(file, f"wishes.{name}.measured.{loss}", seconds)
     return Wish(name, _paths(place, "entry", wish), _paths(place, "store", wish), measured)
 

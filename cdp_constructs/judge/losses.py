@@ -9,7 +9,10 @@ from cdp_constructs.review.cards.tasks import tasks_of
 from cdp_constructs.review.templates import Resource, Template
 from cdp_constructs.review.values import number
 
-__all__ = ["Outcome", "Spread", "in_one_region", "outcomes", "spread"]
+__all__ = ["MOMENT_SECONDS", "Outcome", "Spread", "in_one_region", "outcomes", "spread"]
+
+MOMENT_SECONDS = 1.0
+"""What is over sooner did not stop: a request took longer, and that is all."""
 
 _EVERYWHERE = {"AWS::CloudFront::Distribution", "AWS::Route53::RecordSet", "AWS::IAM::Role"}
 """What is in no Region, or in all of them."""
@@ -25,6 +28,14 @@ _REPLICA_SECONDS = 180.0
 # An image that is pulled, a container that starts: an assumption.
 _START_SECONDS = 60.0
 _DNS_SECONDS = 60.0
+
+_GOES_ON, _COMES_BACK, _STAYS_AWAY = range(3)
+
+
+def _kind(seconds: float) -> int:
+    if seconds == float("inf"):
+        return _STAYS_AWAY
+    return _GOES_ON if seconds < MOMENT_SECONDS else _COMES_BACK
 
 
 @dataclass(frozen=True)
@@ -56,7 +67,7 @@ class Outcome:
         part: What stops it, or interrupts it longest; empty when it goes on.
         seconds: Until it works again: 0 when it goes on, infinite when somebody has to do something.
         why: In words.
-        measured: Seconds that somebody measured.
+        measured: Seconds that somebody measured; infinite when somebody had to do something.
     """
 
     wish: str
@@ -65,6 +76,14 @@ class Outcome:
     seconds: float
     why: str
     measured: float | None = None
+
+    @property
+    def differs(self) -> bool:
+        """Whether what was measured contradicts it: of another kind, or longer."""
+        if self.measured is None:
+            return False
+        found, measured = _kind(self.seconds), _kind(self.measured)
+        return found != measured or (found == _COMES_BACK and self.measured > self.seconds)
 
 
 def spread(part: Part) -> Spread:

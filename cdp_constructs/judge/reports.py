@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from cdp_constructs.estimates.tables import markdown
 from cdp_constructs.judge.judgement import Judged, Judgement
-from cdp_constructs.judge.losses import Outcome
+from cdp_constructs.judge.losses import MOMENT_SECONDS, Outcome
 from cdp_constructs.judge.places import FACTOR
 
 __all__ = ["as_markdown", "as_text", "lasts"]
@@ -16,7 +16,7 @@ def lasts(seconds: float) -> str:
     """Write how long something stops."""
     if seconds == float("inf"):
         return "until somebody acts"
-    if seconds < 1:
+    if seconds < MOMENT_SECONDS:
         return "not at all"
     return f"{seconds:,.0f} s"
 
@@ -70,7 +70,7 @@ def _against(found: Judgement, outcome: Outcome) -> str:
     said = [] if found.kept(outcome) else ["goal NOT kept"]
     if outcome.measured is not None:
         said.append(f"measured {lasts(outcome.measured)}")
-        if (outcome.measured > 0) != (outcome.seconds > 0):
+        if outcome.differs:
             said.append("one of both is wrong")
     return f"   {'; '.join(said)}" if said else ""
 

@@ -8,7 +8,7 @@ import pytest
 from cdp_constructs.judge.brief import Brief, BriefError, Wish, read_brief
 from cdp_constructs.judge.graph import Graph
 from cdp_constructs.judge.judgement import judge
-from cdp_constructs.judge.losses import outcomes, spread
+from cdp_constructs.judge.losses import Outcome, outcomes, spread
 from cdp_constructs.judge.places import CITIES, REGIONS, round_trip_ms
 from cdp_constructs.judge.reports import as_markdown, as_text
 from cdp_constructs.review.templates import Template
@@ -155,7 +155,27 @@ def test_a_measurement_that_contradicts_the_template_is_told() -> None:
     wish = Wish("buy", ["Shop/Front"], ["Shop/Data"], {"instance": 0.0, "zone": 3.0})
     text = as_text(judge([template(server())], Brief(wishes=[wish])))
     assert "stops 600 s: Shop/Data (there is one)   measured not at all; one of both is wrong" in text
-    assert "goal NOT kept; measured 3 s" in text
+    assert "goal NOT kept; measured 3 s; one of both is wrong" in text
+
+
+@pytest.mark.parametrize(
+    ("found", "measured", "differs"),
+    [
+        (0, 0.9, False),
+        (0, 1.0, True),
+        (60, 0.9, True),
+        (60, 60, False),
+        (60, 60.1, True),
+        (60, INFINITE, True),
+        (INFINITE, 60, True),
+        (INFINITE, INFINITE, False),
+        (60, None, False),
+    ],
+)
+def test_what_was_measured_contradicts_another_kind_and_less_time(
+    found: float, measured: float | None, *, differs: bool
+) -> None:
+    assert Outcome("buy", "zone", "", found, "", measured).differs == differs
 
 
 def test_distances_are_symmetric_and_light_takes_its_time() -> None:
