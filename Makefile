@@ -29,7 +29,7 @@ export JSII_NODE := $(CURDIR)/$(BIN)/node
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
 .DEFAULT_GOAL := help
-.PHONY: help install web lock patterns pattern pages demo demo-web demo-iot demo-servers demo-services demo-mobile demo-serverless load load-iot drill dist test test-systems test-local test-servers test-web test-demos test-packaging test-security test-operator aws-smoke test-clients test-versions chromium audit sbom text-rules service-authorization synth review snapshots replacements lint format types docs bench bench-chat bench-servers test-options test-files test-properties test-anywhere foreign conformance test-deployment clean
+.PHONY: help install web lock patterns pattern pages demo demo-web demo-iot dojo demo-servers demo-services demo-mobile demo-serverless load load-iot drill dist test test-systems test-local test-servers test-web test-demos test-packaging test-security test-operator aws-smoke test-clients test-versions chromium audit sbom text-rules service-authorization synth review snapshots replacements lint format types docs bench bench-chat bench-servers test-options test-files test-properties test-anywhere foreign conformance test-deployment clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -114,8 +114,11 @@ demo-iot: $(INSTALLED) ## 50 devices in a home and a factory, on the embedded cl
 load-iot: $(INSTALLED) ## 200 devices and 20,000 measurements, counted in both layers (LOAD="--messages 2000" for less)
 	PYTHONPATH=devices $(BIN)/python -m demo.iot.load $(LOAD)
 
-demo-servers: $(INSTALLED) $(WEB_BUILT) ## the boards of the dojo: twelve people talk while tasks, databases and zones fail (BOARD=d2 one of them)
-	$(BIN)/python -m demo.dojo $(if $(BOARD),--board $(BOARD))
+dojo: $(INSTALLED) $(WEB_BUILT) ## all boards of the dojo: twelve people talk while servers, zones and Regions are lost (BOARD="d3 d6" some, WRITE=1 for the gallery)
+	$(BIN)/python -m demo.dojo $(if $(BOARD),--board $(BOARD)) $(if $(WRITE),--write)
+
+demo-servers: $(INSTALLED) ## its four boards of servers, with releases and load, too (BOARD=d2 one of them)
+	$(BIN)/python -m demo.dojo --servers $(if $(BOARD),--board $(BOARD))
 
 demo-services: $(INSTALLED) ## orders, billing and shipping by events only, while queues and functions fail; 10,000 events (EVENTS=2000 for less)
 	$(BIN)/python -m demo.services $(if $(EVENTS),--events $(EVENTS))

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import itertools
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from typing import Any, Self
@@ -147,23 +147,34 @@ class Crowd:
             order = (nearest, *(region for region in regions if region != nearest))
             clients.append(LiveClient(person, made["room"], self.chat.cloud.endpoint, order, heartbeat=self._heartbeat))
             if person in others:
-                self._join(person, nearest, made)
+                join(person, nearest, made)
         for person in members:
-            self._known_everywhere(person, made["room"])
+            known_everywhere(person, made["room"], regions)
         return made["room"], clients
 
-    def _join(self, person: Person, region: str, made: dict[str, str]) -> None:
-        path, code = f"/rooms/{made['room']}/members", {"invite_code": made["invite_code"]}
 
-        def joined() -> bool | None:
-            # The room itself has to reach the other Region first.
-            return True if person.call(region, "POST", path, json=code).status_code == 200 else None
+def join(person: Person, region: str, made: Mapping[str, str]) -> None:
+    """Let somebody join a room.
 
-        eventually(joined, within=20, what=f"{person.name}'s way into the room")
+    Args:
+        person: Who.
+        region: Where it is asked.
+        made: The answer to whoever made the room.
+    """
+    path, code = f"/rooms/{made['room']}/members", {"invite_code": made["invite_code"]}
 
-    def _known_everywhere(self, person: Person, room: str) -> None:
-        def known() -> bool | None:
-            statuses = {person.call(region, "GET", f"/rooms/{room}").status_code for region in self.chat.regions}
-            return True if statuses == {200} else None
+    def joined() -> bool | None:
+        # The room itself has to reach the other Region first.
+        return True if person.call(region, "POST", path, json=code).status_code == 200 else None
 
-        eventually(known, within=20, what=f"{person.name}'s membership in every Region")
+    eventually(joined, within=20, what=f"{person.name}'s way into the room")
+
+
+def known_everywhere(person: Person, room: str, regions: Sequence[str]) -> None:
+    """Wait until every Region knows that somebody is in a room."""
+
+    def known() -> bool | None:
+        statuses = {person.call(region, "GET", f"/rooms/{room}").status_code for region in regions}
+        return True if statuses == {200} else None
+
+    eventually(known, within=20, what=f"{person.name}'s membership in every Region")

@@ -1,4 +1,4 @@
-"""``python -m demo.dojo``: deploy each board, let twelve people talk, and let servers, databases and zones fail."""
+"""``python -m demo.dojo``: deploy board after board, let twelve people talk, and let servers and Regions fail."""
 
 import argparse
 import asyncio
@@ -14,11 +14,12 @@ from rich.markup import escape
 
 from cdp_constructs.local import Deployment
 from demo.bring_up import NO_FINDINGS, synthesise, told
-from demo.dojo.boards import BOARDS, Board
+from demo.dojo.boards import BOARDS, SERVERS, Board
 from demo.dojo.conversation import Conversation
-from demo.dojo.faults import Faults
+from demo.dojo.faults import REGION_LOST, Drill, Faults
 from demo.dojo.memory import PeakMemory
 from demo.dojo.releases import Releases
+from demo.dojo.results import Result, as_table, measurement, write
 from demo.dojo.stage import Stage
 from demo.embedded import embedded_cloud
 from demo.report import Report, expect
@@ -27,22 +28,48 @@ from demo.running import end_with
 _MOST_MEMORY = 4_000_000_000
 
 
-async def play(report: Report, board: Board, stage: Any, releases: Releases) -> None:
+async def play(report: Report, board: Board, stage: Any, releases: Releases, *, for_servers: bool = False) -> Result:
     """Let people talk, let things fail while they do, and count what is left."""
     crowd = board.crowd(stage)
-    conversation = Conversation(stage, crowd, report)
+    conversation, result = Conversation(stage, crowd, report), Result()
     try:
         if not await conversation.hold(files=board.files, place=board.place):
-            return
+            return result
         faults = Faults(stage, crowd, releases)
         with report.chapter("What happens while they talk"):
-            for drill in board.drills:
-                await report.step_async(drill.title, drill.expected, lambda act=drill.action: act(faults))  # type: ignore[misc]
+            for drill in drills_of(board, for_servers=for_servers):
+                await report.step_async(
+                    drill.title,
+                    drill.expected,
+                    lambda drill=drill: _measured(drill, faults, result),  # type: ignore[misc]
+                )
         with report.chapter("What is left"):
             expected = "nothing lost, doubled, out of order, or back in time for its reader"
             await report.step_async("All messages", expected, conversation.settle)
+        result.counted = conversation.counted
     finally:
         await crowd.leave()
+    return result
+
+
+def drills_of(board: Board, *, for_servers: bool) -> list[Drill]:
+    """Return what is done to a board: for the servers everything of its own, otherwise what loses something."""
+    if for_servers:
+        return list(board.drills)
+    drills = [drill for drill in board.drills if not drill.servers_only]
+    return drills if any(drill.lost == "Region" for drill in drills) else [*drills, REGION_LOST]
+
+
+async def _measured(drill: Drill, faults: Faults, result: Result) -> str:
+    """Do something to a board, and measure it if something was lost."""
+    faults.watch = None
+    seen = str(await drill.action(faults))
+    if not drill.lost:
+        return seen
+    measured = measurement(drill, faults)
+    result.measured.append(measured)
+    after = " after it was back" if drill.until_repaired else ""
+    return f"{seen}; everybody had sent and received again {measured.drill.seconds:.1f} s later{after}"
 
 
 def start_servers(stage: Stage, servers: int) -> str:
@@ -86,40 +113,65 @@ class Ground:
 
     def deploy(self) -> None:
         """Begin to deploy the board."""
-        self._deploying = self._pool.submit(self.cloud.deploy, self.assembly, stacks=[f"{self.board.stack}*"])
+        self._deploying = self._pool.submit(self._deploy)
 
     def deployed(self) -> Deployment:
         """Wait until it is deployed."""
         return self._deploying.result()
 
+    def _deploy(self) -> Deployment:
+        if self.board.synthesise is not None:
+            told(self.board.synthesise(self.cloud, self.assembly))
+        return self.cloud.deploy(self.assembly, stacks=[f"{self.board.stack}*"])
 
-def run(report: Report, boards: Sequence[Board]) -> None:
-    """Play boards one after the other; the next one is deployed meanwhile."""
+
+def run(report: Report, boards: Sequence[Board], *, for_servers: bool = False) -> dict[str, Result]:
+    """Play boards one after the other; the next one is deployed meanwhile.
+
+    Args:
+        report: Where steps are shown.
+        boards: Which ones.
+        for_servers: Whether to play them for ``make demo-servers``.
+
+    Returns:
+        What was measured, by the boards' names in the gallery.
+    """
+    # One synthesis serves all boards of the dojo; the others come last.
+    of_dojo = [board for board in boards if board.synthesise is None]
+    order = [*of_dojo, *(board for board in boards if board.synthesise is not None)]
+    results: dict[str, Result] = {}
     with ExitStack() as ending:
-        ground = ending.enter_context(Ground(boards[0]))
+        ground = ending.enter_context(Ground(order[0]))
 
         def synthesised() -> str:
-            return told(synthesise(ground.assembly, "dojo", _settings(boards)))
+            return told(synthesise(ground.assembly, "dojo", _settings(of_dojo)))
 
-        with report.chapter("The boards"):
-            if not report.step("Synthesise and check", NO_FINDINGS, synthesised):
-                return
+        if of_dojo:
+            with report.chapter("The boards"):
+                if not report.step("Synthesise and check", NO_FINDINGS, synthesised):
+                    return results
         ground.deploy()
-        for following in (*boards[1:], None):
+        for number, following in enumerate((*order[1:], None), 1):
             upcoming = None if following is None else ending.enter_context(Ground(following))
             if upcoming is not None:
-                shutil.copytree(ground.assembly, upcoming.assembly)
+                if upcoming.board.synthesise is None:
+                    shutil.copytree(ground.assembly, upcoming.assembly)
                 upcoming.deploy()
+            began, board, steps = time.monotonic(), ground.board, len(report.results)
+            report.console.print(f"\n[bold]{escape(board.title)}[/bold] [dim]({number} of {len(order)})[/dim]")
             with ground:
-                play_on(report, ground)
+                result = play_on(report, ground, for_servers=for_servers)
+            result.passed = all(step.passed for step in report.results[steps:])
+            results[_name(board)] = result
+            report.console.print(f"  [dim]{_name(board)} took {time.monotonic() - began:.0f} s[/dim]")
             if upcoming is not None:
                 ground = upcoming
+    return results
 
 
-def play_on(report: Report, ground: Ground) -> None:
+def play_on(report: Report, ground: Ground, *, for_servers: bool) -> Result:
     """Play a board as soon as it is deployed."""
     board = ground.board
-    report.console.print(f"\n[bold]{escape(board.title)}[/bold]")
     made: list[Any] = []
 
     def deployed() -> str:
@@ -133,9 +185,16 @@ def play_on(report: Report, ground: Ground) -> None:
         if started and board.servers:
             healthy = f"{board.servers} healthy"
             started = report.step("Servers", healthy, lambda: start_servers(made[0], board.servers))
-    if started:
-        with board.around(made[0]):
-            asyncio.run(play(report, board, made[0], Releases(ground.cloud, ground.assembly, board.stack)))
+    if not started:
+        return Result()
+    releases = Releases(ground.cloud, ground.assembly, board.stack)
+    with board.around(made[0]):
+        return asyncio.run(play(report, board, made[0], releases, for_servers=for_servers))
+
+
+def _name(board: Board) -> str:
+    """Return a board's name in the gallery."""
+    return next(key for key, one in BOARDS.items() if one is board).upper()
 
 
 def _settings(boards: Sequence[Board]) -> dict[str, object]:
@@ -145,11 +204,17 @@ def _settings(boards: Sequence[Board]) -> dict[str, object]:
 
 def main() -> int:
     """Run the demonstration; 1 when a step failed."""
-    parser = argparse.ArgumentParser(prog="make demo-servers", description=__doc__)
-    names = {**{key: key for key in BOARDS}, **{board.folder: key for key, board in BOARDS.items()}}
-    parser.add_argument("--board", choices=sorted(names), help="only this one")
+    parser = argparse.ArgumentParser(prog="make dojo", description=__doc__)
+    names = {**{key: key for key in BOARDS}, **{board.folder: key for key, board in BOARDS.items() if board.folder}}
+    parser.add_argument("--board", nargs="+", choices=sorted(names), help="only these")
+    servers = f"only {', '.join(SERVERS)}, with releases and load, and without the loss of a Region"
+    parser.add_argument("--servers", action="store_true", help=servers)
+    parser.add_argument("--write", action="store_true", help="write what was measured for the gallery")
     options = parser.parse_args()
-    boards = [BOARDS[names[options.board]]] if options.board else list(BOARDS.values())
+    if options.servers and options.write:
+        parser.error("--servers does not lose everything that the gallery compares; use --write without it")
+    every = SERVERS if options.servers else tuple(BOARDS)
+    boards = [BOARDS[key] for key in dict.fromkeys(names[name] for name in options.board or every)]
     console = Console(soft_wrap=False)
     report = Report(console)
     started = time.perf_counter()
@@ -160,12 +225,16 @@ def main() -> int:
         return seen
 
     with PeakMemory() as peak:
-        run(report, boards)
+        results = run(report, boards, for_servers=options.servers)
         report.step("Memory of all processes", "4 GB at most", little_memory)
     console.print()
     console.print(report.table())
     for board in boards:
         console.print(f"{board.title.partition(':')[0]} does not survive, by design: {board.cannot}.", soft_wrap=True)
+    if not options.servers:
+        console.print(as_table(results))
+    if options.write:
+        write(results)
     return report.conclude(time.perf_counter() - started)
 
 

@@ -3,9 +3,12 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from demo.dojo import browser_drills
+from cdp_constructs.local import LocalCloud
+from demo.bring_up import Checked
+from demo.dojo import browser_drills, our_chat
 from demo.dojo.browsers import BrowserBoard, BrowserCrowd
 from demo.dojo.faults import BY_DESIGN, NOTHING, Allowed, Drill
 from demo.dojo.load import raise_load
@@ -25,7 +28,7 @@ from demo.dojo.queue_faults import accept_without_the_database, kill_a_worker, s
 from demo.dojo.stage import Deployed, Stage
 from demo.dojo.table_faults import let_the_table_fail
 
-__all__ = ["BOARDS", "Board"]
+__all__ = ["BOARDS", "SERVERS", "Board"]
 
 _HOUR = "the board allows an hour"
 
@@ -43,6 +46,7 @@ class Board:
         servers: Tasks at least; 0 for a board without servers.
         drills: What is done to it.
         cannot: What it cannot survive by design.
+        synthesise: Makes the assembly of a board that is no stack of the dojo, in a folder, for an embedded cloud.
         made: Finds its parts.
         crowd: Its people.
         around: What lasts while it is played, such as a distance.
@@ -56,6 +60,7 @@ class Board:
     servers: int
     drills: tuple[Drill, ...]
     cannot: str
+    synthesise: Callable[[LocalCloud, Path], Checked] | None = None
     made: Callable[..., Deployed] = Stage
     crowd: Callable[[Any], Crowd] = crowd_of
     around: Callable[[Any], AbstractContextManager[object]] = nullcontext
@@ -65,6 +70,7 @@ _TASK_KILLED = Drill(
     "A task is killed",
     "no request fails; at most the 12 that it may have been answering are sent again; two again within 120 s",
     lambda on: on.kill_a_task(allowed=Allowed(sent_again=12), within=120),
+    lost="instance",
 )
 
 
@@ -78,11 +84,13 @@ def _writer_lost(successor: str, *, elsewhere: str) -> tuple[Drill, ...]:
             "The writer is killed",
             f"{successor} takes over within 60 s; at most 12 requests fail, 24 are sent again",
             lambda on: on.kill_the_writer(allowed=_FAILOVER, within=60),
+            lost="instance",
         ),
         Drill(
             "The writer's zone is lost",
             f"{elsewhere} elsewhere, two again within 120 s; at most 12 requests fail, 24 are sent again",
             lambda on: on.lose_a_zone(allowed=_FAILOVER, within=120),
+            lost="zone",
         ),
     )
 
@@ -92,22 +100,26 @@ _RELEASES_AND_LOAD = (
         "A new version is deployed",
         "no request fails, none is sent again",
         lambda on: on.release(allowed=NOTHING, within=120),
+        servers_only=True,
     ),
     Drill(
         "A version that does not start",
         "rolled back; no request fails, none is sent again",
         lambda on: on.release_what_does_not_start(allowed=NOTHING, within=120),
+        servers_only=True,
     ),
     Drill(
         "Load is raised, and falls",
         "tasks are added and removed; no request fails, none is sent again",
         lambda on: raise_load(on.stage, on.crowd, requests=700),
+        servers_only=True,
     ),
 )
 _SERVERS_ZONE_LOST = Drill(
     "A zone with servers is lost",
     "no request fails; at most the 12 that they may have been answering are sent again; two again within 120 s",
     lambda on: on.lose_a_zone(allowed=Allowed(sent_again=12), within=120),
+    lost="zone",
 )
 _TABLE_FAILS = Drill(
     "The table answers nothing but errors for 5 s",
@@ -124,31 +136,42 @@ BOARDS = {
         place=browser_of,
         servers=1,
         drills=(
-            Drill("The server is killed", _ONE_SERVER, lambda on: on.kill_a_task(allowed=BY_DESIGN, within=180)),
+            Drill(
+                "The server is killed",
+                _ONE_SERVER,
+                lambda on: on.kill_a_task(allowed=BY_DESIGN, within=180),
+                lost="instance",
+            ),
             Drill(
                 "A new version is deployed: planned down time",
                 _ONE_SERVER,
                 lambda on: on.release(allowed=BY_DESIGN, within=180),
+                servers_only=True,
             ),
             Drill(
                 "A version that does not start",
                 f"rolled back; {_ONE_SERVER}",
                 lambda on: on.release_what_does_not_start(allowed=BY_DESIGN, within=180),
+                servers_only=True,
             ),
             Drill(
                 "The database is killed",
                 "it starts again with its data, served within 60 s; at most 12 requests fail, 24 are sent again",
                 lambda on: on.kill_the_writer(allowed=_FAILOVER, within=60),
+                lost="instance",
             ),
             Drill(
                 "The deep check fails: the database lets the server in no more",
                 f"the server is made anew within 120 s ({_HOUR})",
                 lambda on: on.fail_the_deep_check(within=120),
+                servers_only=True,
             ),
             Drill(
                 "By design: the zone of the only database is lost",
                 "the server moves; nobody is served until the zone is back, and nothing is lost",
                 lambda on: on.lose_the_only_database(within=120),
+                lost="zone",
+                until_repaired=True,
             ),
         ),
         cannot="the loss of its database's zone, for as long as it lasts, and any moment without its server: a crash, "
@@ -199,16 +222,19 @@ BOARDS = {
                 "The database is away while 50 messages are sent",
                 "all accepted; stored once and in order within 60 s of its return",
                 lambda on: accept_without_the_database(on, messages=50, within=60),
+                servers_only=True,
             ),
             Drill(
                 "A message that nobody can read",
                 "in the dead-letter queue with the reason; its room goes on within 30 s",
                 lambda on: set_aside_what_nobody_can_read(on, within=30),
+                servers_only=True,
             ),
             Drill(
                 "A worker is killed",
                 "no request fails; everything stored within 120 s, when what it had in hand is visible again",
                 lambda on: kill_a_worker(on, within=120),
+                servers_only=True,
             ),
             _TASK_KILLED,
             *_writer_lost("the reader", elsewhere="a reader, servers and workers"),
@@ -273,7 +299,12 @@ BOARDS = {
                 "all of it goes through",
                 browser_drills.do_what_is_accepted,
             ),
-            Drill("A zone is lost", "nothing of the board is in it; no request fails", browser_drills.lose_a_zone),
+            Drill(
+                "A zone is lost",
+                "nothing of the board is in it; no request fails",
+                browser_drills.lose_a_zone,
+                lost="zone",
+            ),
             Drill(
                 "DynamoDB fails for 5 s",
                 "requests fail and are sent again; nothing is lost",
@@ -283,6 +314,8 @@ BOARDS = {
                 "By design: the Region is lost",
                 "nobody is served while it lasts, but for the page; all are within 60 s after it",
                 lambda on: browser_drills.lose_the_region(on, seconds=5),
+                lost="Region",
+                until_repaired=True,
             ),
         ),
         cannot="the loss of its Region; and it cannot check who speaks in which room, under which name, who is "
@@ -300,5 +333,20 @@ BOARDS = {
         drills=(_TASK_KILLED, _SERVERS_ZONE_LOST, _TABLE_FAILS, *_RELEASES_AND_LOAD),
         cannot="the loss of its Region",
     ),
+    "c": Board(
+        "",
+        "Chat-",
+        "C, our chat: functions and a table in two Regions",
+        files=True,
+        place=our_chat.phone_of_a_member,
+        servers=0,
+        drills=our_chat.DRILLS,
+        cannot="the loss of both of its Regions; new sign-ins wait for the home Region",
+        made=our_chat.ChatBoard,
+        crowd=our_chat.ChatCrowd,
+        synthesise=our_chat.synthesise,
+    ),
 }
 """By their numbers in the documents."""
+SERVERS = ("d2", "d3", "d5", "d6")
+"""Those of ``make demo-servers``."""

@@ -6,6 +6,7 @@ import random
 import re
 import secrets
 import ssl
+import time
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -131,10 +132,11 @@ class BrowserPerson(Person):
 
     async def say(self, text: str, **fields: Any) -> dict[str, Any]:
         """Write a message below the own identity; whoever it mentions and is away gets a notice."""
+        began = time.monotonic()
         message = {"id": str(uuid.uuid4()), "room": self.crowd.room, "sent": time_of(), "name": self.name, "text": text}
         item = item_of({"owner": self.identity, **message, **fields})
         await self.call("dynamodb", "put_item", TableName=self.board.messages, Item=item)
-        self.crowd.ledger.promised[message["id"]] = text
+        self.crowd.ledger.note_said(message["id"], self.name, text, began)
         self.latest = max(self.latest, message["sent"])
         for person in _MENTION.findall(text):
             if await self._is_away(person):
@@ -214,6 +216,7 @@ class BrowserPerson(Person):
                 if key not in known and message["sent"] < latest.get(message["owner"], ""):
                     self.crowd.ledger.out_of_order.append(f"{self.name} received {message['text']} too late")
                 known.add(key)
+                self.crowd.ledger.note_heard(message["id"], self.name)
                 latest[message["owner"]] = max(message["sent"], latest.get(message["owner"], ""))
             self.heard = len(known)
             rounds += 1

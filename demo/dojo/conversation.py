@@ -2,16 +2,32 @@
 
 import asyncio
 import secrets
+from dataclasses import dataclass
 
 from demo.dojo.notified import PlaceOf
 from demo.dojo.people import Crowd
 from demo.dojo.stage import Deployed
 from demo.report import Report, StepFailed, eventually, expect
 
-__all__ = ["Conversation"]
+__all__ = ["Conversation", "Counted"]
 
 _LINES = 3
 _PICTURE = b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR" + b"\0" * 200
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What is left of a conversation.
+
+    Args:
+        messages: In the history.
+        lost: Promised ones that are not in it.
+        doubled: Texts that are in it twice.
+    """
+
+    messages: int = 0
+    lost: int = 0
+    doubled: int = 0
 
 
 class Conversation:
@@ -25,6 +41,8 @@ class Conversation:
 
     def __init__(self, stage: Deployed, crowd: Crowd, report: Report) -> None:
         self._stage, self._crowd, self._report = stage, crowd, report
+        self.counted = Counted()
+        """What was left when it was settled."""
 
     async def hold(self, *, files: bool, place: PlaceOf) -> bool:
         """Hold it; return whether the people got in.
@@ -62,6 +80,7 @@ class Conversation:
         history = await crowd.away.read_all()
         ledger = crowd.ledger
         lost, doubled = ledger.lost(history), ledger.doubled(history)
+        self.counted = Counted(len(history), len(lost), len(doubled))
         await self._all_heard(len(history))
         told = (
             f"{len(history)} messages: {len(lost)} lost, {len(doubled)} doubled, {len(ledger.back_in_time)} reads "

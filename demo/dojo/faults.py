@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ from demo.dojo.releases import Releases, broken, renamed
 from demo.dojo.stage import Stage
 from demo.report import StepFailed, eventually_async, expect
 
-__all__ = ["BY_DESIGN", "NOTHING", "Allowed", "Drill", "Faults"]
+__all__ = ["BY_DESIGN", "NOTHING", "REGION_LOST", "Allowed", "Drill", "Faults"]
 
 _BEFORE = 1.0
 """Seconds for which people talk before something happens."""
@@ -49,11 +49,17 @@ class Drill:
         title: What.
         expected: What must be seen.
         action: Does it with a board's ``Faults``, and returns what was seen.
+        lost: What is lost with it, as the judge names it: ``instance``, ``zone`` or ``Region``. It is measured then.
+        until_repaired: Whether people are served again only when it is back, by design.
+        servers_only: Whether ``make demo-servers`` alone does it: a release, load, or what is particular to a board.
     """
 
     title: str
     expected: str
     action: "Callable[[Faults], Any]"
+    lost: str = ""
+    until_repaired: bool = False
+    servers_only: bool = False
 
 
 class Faults:
@@ -67,6 +73,8 @@ class Faults:
 
     def __init__(self, stage: Stage, crowd: Crowd, releases: Releases) -> None:
         self.stage, self.crowd, self._releases = stage, crowd, releases
+        self.watch: Watch | None = None
+        """Has looked since the last fault; whoever makes one by himself puts it here."""
         self._closed: list[tuple[str, Any]] = []
 
     async def kill_a_task(self, *, allowed: Allowed, within: float) -> str:
@@ -76,7 +84,7 @@ class Faults:
             allowed: What may go wrong.
             within: Seconds until there are as many as before.
         """
-        async with self._watched() as watch:
+        async with self.watched() as watch:
             [lost, *_] = await asyncio.to_thread(self.stage.tasks)
             watch.began = time.monotonic()
             await asyncio.to_thread(self.stage.cloud.kill_task, lost.arn)
@@ -87,7 +95,7 @@ class Faults:
 
         Without a writer it is the zone of a task.
         """
-        async with self._watched() as watch:
+        async with self.watched() as watch:
             tasks = await asyncio.to_thread(self.stage.tasks)
             instances = await asyncio.to_thread(self.stage.instances)
             zone = instances[0]["AvailabilityZone"] if instances else tasks[0].zone
@@ -108,7 +116,7 @@ class Faults:
             allowed: What may go wrong.
             within: Seconds until nothing fails any more.
         """
-        async with self._watched() as watch:
+        async with self.watched() as watch:
             [writer, *others] = await asyncio.to_thread(self.stage.instances)
             watch.began = time.monotonic()
             await asyncio.to_thread(self.stage.cloud.kill_database, writer["DBInstanceArn"])
@@ -123,7 +131,7 @@ class Faults:
     async def release(self, *, allowed: Allowed, within: float) -> str:
         """Deploy a new version."""
         before = await asyncio.to_thread(self.stage.service)
-        async with self._watched() as watch:
+        async with self.watched() as watch:
             refused = await asyncio.to_thread(self._releases.deploy, renamed)
             expect(refused is None, f"rolled back: {refused}")
             seen = await self._recovered(watch, set(), allowed=allowed, within=within)
@@ -134,7 +142,7 @@ class Faults:
     async def release_what_does_not_start(self, *, allowed: Allowed, within: float) -> str:
         """Deploy a version that ends at once; the one before must be back."""
         before = await asyncio.to_thread(self.stage.service)
-        async with self._watched() as watch:
+        async with self.watched() as watch:
             refused = await asyncio.to_thread(self._releases.deploy, broken)
             expect(refused is not None, "it was not rolled back")
             seen = await self._recovered(watch, set(), allowed=allowed, within=within)
@@ -145,36 +153,71 @@ class Faults:
     async def lose_the_only_database(self, *, within: float) -> str:
         """Take away the zone of a database that has no standby, and give it back: in between nobody can be served."""
         stage = self.stage
-        async with self._watched() as watch:
+        async with self.watched() as watch:
             [database] = await asyncio.to_thread(stage.instances)
             zone = database["AvailabilityZone"]
             [server] = await asyncio.to_thread(stage.tasks)
-            watch.began = time.monotonic()
-            try:
-                await asyncio.to_thread(stage.cloud.lose_zone, zone)
+            async with self._away(watch, [zone]):
                 moved = await eventually_async(self._tasks_outside(zone), within=60, what="a server in another zone")
                 elsewhere = time.monotonic() - watch.began
-                # The application waits for its database, so that a failure takes a while.
-                await eventually_async(lambda: watch.unanswered, within=60, what="a request that failed")
-                await asyncio.sleep(2)
-                late = [answer for answer in watch.answers if answer.at - answer.seconds > watch.began + 1]
-                served = [answer for answer in late if answer.failure is None]
-                expect(not served, f"{len(served)} requests were answered without a database")
-            finally:
-                await asyncio.to_thread(stage.cloud.restore_zone, zone)
-            restored = time.monotonic()
-            await self._calm(watch, within)
-        back = time.monotonic() - restored
+                await self._nobody_is_served(watch)
+            back = await self._served_again(watch, within)
         await self._database_is_whole()
         was = f"moved after {elsewhere:.1f} s" if moved[0].arn != server.arn else "was in another zone"
         return f"nobody was served while {zone} was away; the server {was}; served again {back:.1f} s after it was back"
+
+    async def lose_the_region(self, *, within: float) -> str:
+        """Take away every zone of the board's Region and cut the Region off, and give it back.
+
+        Args:
+            within: Seconds until people are served once it is back.
+        """
+        stage = self.stage
+        async with self.watched() as watch:
+            described = await asyncio.to_thread(stage.client("ec2").describe_availability_zones)
+            zones = sorted(zone["ZoneName"] for zone in described["AvailabilityZones"])
+            async with self._away(watch, zones):
+                with stage.cloud.cut_off(stage.region):
+                    await self._nobody_is_served(watch)
+            back = await self._served_again(watch, within)
+            await eventually_async(stage.whole, within=within, what="as many tasks as before")
+        if "DatabaseId" in stage.outputs:
+            await self._database_is_whole()
+        return f"nobody was served while {stage.region} was away; served again {back:.1f} s after it was back"
+
+    @asynccontextmanager
+    async def _away(self, watch: Watch, zones: Sequence[str]) -> AsyncIterator[None]:
+        """Take zones away inside the block."""
+        cloud = self.stage.cloud
+        try:
+            for zone in zones:
+                await asyncio.to_thread(cloud.lose_zone, zone)
+            watch.began = time.monotonic()
+            yield
+        finally:
+            for zone in zones:
+                await asyncio.to_thread(cloud.restore_zone, zone)
+            watch.restored = time.monotonic()
+
+    async def _nobody_is_served(self, watch: Watch) -> None:
+        # The application waits for its database, so that a failure takes a while.
+        await eventually_async(lambda: watch.unanswered, within=60, what="a request that failed")
+        await asyncio.sleep(2)
+        late = [answer for answer in watch.answers if answer.at - answer.seconds > watch.began + 1]
+        served = [answer for answer in late if answer.failure is None]
+        expect(not served, f"{len(served)} requests were answered")
+
+    async def _served_again(self, watch: Watch, within: float) -> float:
+        """Return the seconds that it took once what was lost is back."""
+        await self.calm(watch, within)
+        return time.monotonic() - watch.restored
 
     async def fail_the_deep_check(self, *, within: float) -> str:
         """Let the database start again and the server not in, until its own check has it made anew."""
         stage = self.stage
         [database] = await asyncio.to_thread(stage.instances)
         [server] = await asyncio.to_thread(stage.tasks)
-        async with self._watched() as watch:
+        async with self.watched() as watch:
             watch.began = time.monotonic()
             await asyncio.to_thread(self._let_in, database, allowed=False)
             try:
@@ -184,7 +227,7 @@ class Faults:
                 noticed = time.monotonic() - watch.began
             finally:
                 await asyncio.to_thread(self._let_in, database, allowed=True)
-            await self._calm(watch, within)
+            await self.calm(watch, within)
         why = await asyncio.to_thread(stage.stopped)
         expect("health check" in why, f"it was made anew for another reason: {why}")
         return f"made anew {noticed:.1f} s after it had lost the database; {watch.told()}"
@@ -205,25 +248,34 @@ class Faults:
             ec2.revoke_security_group_ingress(GroupId=group, SecurityGroupRuleIds=ids)
 
     @asynccontextmanager
-    async def _watched(self) -> AsyncIterator[Watch]:
+    async def watched(self) -> AsyncIterator[Watch]:
+        """Let people talk, and watch them, inside the block."""
         async with self.crowd.talking():
             await asyncio.sleep(_BEFORE)
-            yield Watch(self.crowd.ledger)
+            self.watch = Watch(self.crowd.ledger)
+            yield self.watch
 
     async def _recovered(self, watch: Watch, gone: set[str], *, allowed: Allowed, within: float) -> str:
         """Wait until tasks are replaced and nothing fails, and judge."""
         await eventually_async(self._whole_without(gone), within=within, what="as many tasks as before")
         whole = time.monotonic() - watch.began
-        await self._calm(watch, within)
+        await self.calm(watch, within)
         told = f"{watch.told()}; as many healthy tasks as before after {whole:.1f} s"
         expect(allowed.allows(watch), told)
         expect(watch.served_again <= within, told)
         return told
 
-    async def _calm(self, watch: Watch, within: float) -> None:
-        """Wait until people have been served for a moment."""
+    async def calm(self, watch: Watch, within: float) -> None:
+        """Wait until people have been served for a moment, and everybody has sent and received again."""
+        present = [person.name for person in self.crowd.present]
+
+        def again() -> bool:
+            # Of a drill that is over with the repair, what counts is what was said after it.
+            return self.crowd.ledger.again(present, watch.restored or watch.began) is not None
+
         try:
             await eventually_async(lambda: watch.calm, within=within, what="twenty answers without a failure")
+            await eventually_async(again, within=within, what="a message of everybody, and one to everybody")
         except StepFailed as failed:
             raise StepFailed(f"{failed}: {watch.told()}; {await asyncio.to_thread(self.stage.stopped)}") from None
 
@@ -244,3 +296,13 @@ class Faults:
             return all(one["DBInstanceStatus"] == "available" for one in self.stage.instances())
 
         await eventually_async(look, within=60, what="the database with all of its servers")
+
+
+REGION_LOST = Drill(
+    "By design: the Region is lost",
+    "nobody is served until it is back, and nothing is lost",
+    lambda on: on.lose_the_region(within=120),
+    lost="Region",
+    until_repaired=True,
+)
+"""Done to each board that has one Region, at last."""

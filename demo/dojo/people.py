@@ -62,11 +62,11 @@ class Person:
 
     async def say(self, text: str, **fields: Any) -> dict[str, Any]:
         """Send a message, with the same id until a server has stored or accepted it."""
-        identity = str(uuid.uuid4())
+        identity, began = str(uuid.uuid4()), time.monotonic()
         body = {"id": identity, "text": text, **fields}
         answer = await self.ask("POST", f"/rooms/{self.crowd.room}/messages", json=body)
         expect(answer.status_code in {201, 202}, f"a message of {self.name}: {answer.status_code} {answer.text}")
-        self.crowd.ledger.promised[identity] = text
+        self.crowd.ledger.note_said(identity, self.name, text, began)
         told: dict[str, Any] = answer.json()
         # One that is accepted has no number yet.
         self.seen = max(self.seen, told.get("number", 0))
@@ -192,10 +192,12 @@ class Person:
             try:
                 async with connect(url, open_timeout=10, close_timeout=1, **options) as socket:
                     async for text in socket:
-                        number = json.loads(text)["number"]
+                        message = json.loads(text)
+                        number = message["number"]
                         if number != self.heard + 1:
                             ledger.out_of_order.append(f"{self.name} received {number} after {self.heard}")
                         self.heard = number
+                        ledger.note_heard(message["id"], self.name)
             except ConnectionClosed as closed:
                 if closed.rcvd is not None and closed.rcvd.code in _REFUSED:
                     ledger.out_of_order.append(f"{self.name} was refused: {closed.rcvd.reason}")

@@ -1,19 +1,42 @@
-"""The boards beside each other: the tables of ``docs/systems/gallery.md``, from their templates and their briefs."""
+"""The boards beside each other: what ``docs/systems/gallery.md`` shows, from their templates and what was measured."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cdp_constructs.estimates.tables import markdown, with_tables
 from cdp_constructs.judge.brief import LOSSES, read_brief
 from cdp_constructs.judge.judgement import Judgement, judge
+from cdp_constructs.judge.losses import MOMENT_SECONDS, Outcome
 from cdp_constructs.judge.reports import lasts
 from cdp_constructs.review.reading import read_templates
+from cdp_constructs.review.values import number
+from stacks.dojo.plots import cost_plot, distance_plot, recovery_plot
 
-__all__ = ["BOARDS", "PAGE", "Exhibit", "judged", "page_with_tables"]
+__all__ = [
+    "BOARDS",
+    "CHAT",
+    "EXHIBITS",
+    "MEASURED",
+    "PAGE",
+    "Difference",
+    "Exhibit",
+    "MeasuredDrill",
+    "compared",
+    "judge_all",
+    "judged",
+    "measured_drills",
+    "page_with_tables",
+    "pictures",
+    "unused_reasons",
+]
 
 _ROOT = Path(__file__).parents[2]
 PAGE = _ROOT / "docs" / "systems" / "gallery.md"
+MEASURED = Path(__file__).with_name("measured.json")
+"""What ``make dojo`` has counted; the seconds of each wish are in the briefs."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +63,47 @@ BOARDS: Mapping[str, Exhibit] = {
 }
 """The boards that have stacks of the dojo."""
 CHAT = Exhibit(("Chat*",), _ROOT / "stacks/chat/brief.toml")
+EXHIBITS: Mapping[str, Exhibit] = {**dict(sorted(BOARDS.items(), key=lambda one: int(one[0][1:]))), "C": CHAT}
+"""All of them, as the page shows them."""
+
+
+@dataclass(frozen=True)
+class MeasuredDrill:
+    """What was done to a board.
+
+    Attributes:
+        title: What.
+        lost: ``instance``, ``zone`` or ``Region``.
+        failed: Requests that were not answered, though the client sent them again.
+        seconds: Until everybody had sent and received again; counted from the repair, if that is what it took.
+        until_repaired: Whether people were served again only when it was back.
+    """
+
+    title: str
+    lost: str
+    failed: int
+    seconds: float
+    until_repaired: bool = False
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What the templates say beside what was measured.
+
+    Attributes:
+        board: Its name.
+        outcome: Both.
+        reason: Why they differ; empty when they do not, or nobody has said why.
+    """
+
+    board: str
+    outcome: Outcome
+    reason: str
+
+
+_SEND_AGAIN_SECONDS = 5.0
+_REASONS: Mapping[tuple[str, str, str], str] = {}
+"""Why what was measured is not what the templates say, by board, wish and loss, where no rule below says it."""
 
 
 def judged(assembly: Path, exhibit: Exhibit) -> Judgement:
@@ -47,10 +111,118 @@ def judged(assembly: Path, exhibit: Exhibit) -> Judgement:
     return judge(read_templates(assembly, list(exhibit.stacks)), read_brief(exhibit.brief))
 
 
+def judge_all(dojo: Path, chat: Path) -> dict[str, Judgement]:
+    """Compare all of them with their briefs.
+
+    Args:
+        dojo: Assembly of the boards.
+        chat: Assembly of our chat.
+    """
+    return {board: judged(chat if exhibit is CHAT else dojo, exhibit) for board, exhibit in EXHIBITS.items()}
+
+
+def compared(found: Mapping[str, Judgement]) -> list[Difference]:
+    """Return what was measured beside what the templates say."""
+    return [
+        Difference(board, outcome, _reason(board, judgement, outcome) if outcome.differs else "")
+        for board, judgement in found.items()
+        for one in judgement.wishes
+        for outcome in one.outcomes
+        if outcome.measured is not None
+    ]
+
+
+def unused_reasons(found: Mapping[str, Judgement]) -> list[tuple[str, str, str]]:
+    """Return the reasons for differences that are not there."""
+    differ = {(one.board, one.outcome.wish, one.outcome.loss) for one in compared(found) if one.outcome.differs}
+    return [place for place in _REASONS if place not in differ]
+
+
+def _reason(board: str, judgement: Judgement, outcome: Outcome) -> str:
+    """Return why what was measured is not what the templates say; empty when nobody has said so."""
+    measured = outcome.measured or 0.0
+    part = judgement.graph.parts.get(outcome.part)
+    if reason := _REASONS.get((board, outcome.wish, outcome.loss)):
+        return reason
+    if part is not None and part.type.startswith("AWS::RDS::") and measured < MOMENT_SECONDS < outcome.seconds:
+        return "AWS notices that a machine is gone and moves a name; here its process ends, and the next one takes over"
+    if MOMENT_SECONDS < outcome.seconds < measured <= _shown_again(judgement) + _SEND_AGAIN_SECONDS:
+        return (
+            "a worker that dies keeps what it had in hand until the queue shows it again; no way goes through a queue"
+        )
+    if outcome.seconds < MOMENT_SECONDS <= measured <= _SEND_AGAIN_SECONDS:
+        return "what a dead server was answering, and who was connected to it, comes back when the client tries again"
+    return ""
+
+
+def _shown_again(judgement: Judgement) -> float:
+    """Return after how many seconds the queues of a board show a message again that nobody has deleted; 0 without."""
+    queues = [part.resource for part in judgement.graph.parts.values() if part.type == "AWS::SQS::Queue"]
+    seconds = [number(queue.get("VisibilityTimeout"), 30) for queue in queues if queue and queue.get("FifoQueue")]
+    return max(seconds, default=0.0)
+
+
+def measured_drills() -> dict[str, list[MeasuredDrill]]:
+    """Return what ``make dojo`` did to each board, and how long it took."""
+    return {board: [MeasuredDrill(**drill) for drill in one["drills"]] for board, one in _measured().items()}
+
+
+def _measured() -> dict[str, Any]:
+    found = json.loads(MEASURED.read_text())
+    return {board: found[board] for board in EXHIBITS if board in found}
+
+
+def pictures(found: Mapping[str, Judgement]) -> dict[Path, str]:
+    """Return the page's pictures, as SVG."""
+    drawn = {"cost": cost_plot, "distance": distance_plot, "recovery": recovery_plot}
+    return {PAGE.with_name(f"gallery-{name}.svg"): draw(found) for name, draw in drawn.items()}
+
+
 def page_with_tables(page: str, found: Mapping[str, Judgement]) -> str:
     """Return the page with its tables as they should be."""
-    tables = [("losses", _losses(found)), ("facts", _facts(found)), ("growth", _growth(found))]
+    tables = [
+        ("losses", _losses(found)),
+        ("measured", _measured_losses(found)),
+        ("drills", _drills()),
+        ("counts", _counts()),
+        ("facts", _facts(found)),
+        ("growth", _growth(found)),
+    ]
     return with_tables(page, tables, command="make pages")
+
+
+def _measured_losses(found: Mapping[str, Judgement]) -> str:
+    rows = []
+    for one in compared(found):
+        outcome = one.outcome
+        seen = _seconds(outcome.measured or 0.0)
+        what = f"{one.board}: {outcome.wish}, {outcome.loss} lost"
+        rows.append([what, lasts(outcome.seconds), seen, one.reason if outcome.differs else ""])
+    return markdown(["board, wish and loss", "by the templates", "measured", "why they differ"], rows)
+
+
+def _seconds(seconds: float) -> str:
+    return lasts(seconds) if seconds == float("inf") else f"{seconds:.1f} s"
+
+
+def _drills() -> str:
+    rows = [
+        [f"{board}: {one.title}", one.lost, str(one.failed), _after(one)]
+        for board, drills in measured_drills().items()
+        for one in drills
+    ]
+    return markdown(["board, and what happened", "lost", "requests that failed", "everybody again"], rows)
+
+
+def _after(drill: MeasuredDrill) -> str:
+    return f"{drill.seconds:.1f} s{' after it was back' if drill.until_repaired else ''}"
+
+
+def _counts() -> str:
+    rows = [
+        [board, *(str(one[name]) for name in ("messages", "lost", "doubled"))] for board, one in _measured().items()
+    ]
+    return markdown(["board", "messages", "lost", "doubled"], rows)
 
 
 def _losses(found: Mapping[str, Judgement]) -> str:

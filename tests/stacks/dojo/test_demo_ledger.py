@@ -3,15 +3,23 @@
 import asyncio
 import ssl
 import time
+import tomllib
 from collections.abc import Sequence
+from dataclasses import replace
+from math import inf
 
 import httpx
 import pytest
 
+from cdp_constructs.judge.brief import LOSSES
+from demo.dojo.__main__ import drills_of
+from demo.dojo.boards import BOARDS
 from demo.dojo.faults import NOTHING, Allowed
-from demo.dojo.ledger import Answer, Ledger, Watch
+from demo.dojo.ledger import Answer, Ledger, Said, Watch
 from demo.dojo.people import Crowd
+from demo.dojo.results import READS, SENDS, Measurement, with_measured
 from demo.report import StepFailed
+from stacks.dojo.gallery import EXHIBITS, MeasuredDrill
 
 
 def message(identity: str, text: str, author: str = "ann") -> dict[str, str]:
@@ -117,3 +125,60 @@ def test_it_is_calm_after_twenty_answers() -> None:
     for number in range(21):
         ledger.answers.append(Answer(float(number), 0.1, "GET", "503" if number == 0 else None))
         assert watch.calm == (number == 20)
+
+
+def test_everybody_has_sent_and_received_again_when_the_last_of_them_has() -> None:
+    ledger = Ledger()
+    ledger.said = {"before": Said("ann", 1.0, 2.0), "of ann": Said("ann", 11.0, 12.0)}
+    ledger.heard = {"before": {"ben": 10.5}, "of ann": {"ben": 12.5}}
+    assert ledger.again(["ann", "ben"], since=10.0) is None
+    ledger.said["of ben"] = Said("ben", 9.0, 13.0)
+    assert ledger.again(["ann", "ben"], since=10.0) is None, "it was begun before"
+    ledger.said["of ben"] = Said("ben", 10.0, 13.0)
+    ledger.heard["of ben"] = {"ben": 13.1}
+    assert ledger.again(["ann", "ben"], since=10.0) is None, "ann has received nothing"
+    ledger.heard["of ben"]["ann"] = 14.0
+    assert ledger.again(["ann", "ben"], since=10.0) == 14.0
+    assert ledger.slowest_delivery(since=10.0) == 1.0
+    assert ledger.slowest_delivery(since=11.0) == 0.5
+
+
+def test_a_wish_stops_until_the_first_answer_after_its_last_failure_or_for_its_slowest_answer() -> None:
+    ledger = Ledger()
+    watch = Watch(ledger)
+    watch.began = 100.0
+    for kind, at, seconds, failure in (
+        ("POST", 99.0, 9.0, None),
+        ("POST", 101.0, 0.5, None),
+        ("GET", 102.0, 0.1, "503"),
+        ("POST", 103.0, 0.7, None),
+        ("GET", 104.5, 0.1, None),
+    ):
+        ledger.answers.append(Answer(at, seconds, kind, failure))
+    assert watch.stopped("POST") == 0.7
+    assert watch.stopped("GET") == 4.5
+
+
+def test_what_was_measured_is_written_into_a_brief_that_stays_as_it_is() -> None:
+    wish = 'entry = "a"\nstore = "b"\n'
+    brief = f'# ours\npeople = 1_000\n[wishes."send a message"]  # the first\n{wish}[wishes.other]\n{wish}'
+    drill = MeasuredDrill("A task is killed", "instance", 0, 2.0)
+    measured = [
+        Measurement(drill, {SENDS: 0.34, READS: 9.0}),
+        Measurement(drill, {SENDS: 0.2, READS: 9.0}),
+        Measurement(replace(drill, lost="zone"), {SENDS: inf, READS: inf}),
+    ]
+    written = with_measured(brief, measured)
+    assert tomllib.loads(written)["wishes"]["send a message"]["measured"] == {"instance": 0.3, "zone": inf}
+    assert "measured" not in tomllib.loads(written)["wishes"]["other"]
+    assert "# ours\npeople = 1_000\n" in written
+    assert with_measured(written, measured) == written
+
+
+def test_every_board_that_is_played_is_in_the_gallery_and_loses_what_the_judge_knows() -> None:
+    assert {key.upper() for key in BOARDS} == EXHIBITS.keys()
+    for key, board in BOARDS.items():
+        drills = drills_of(board, for_servers=False)
+        assert {drill.lost for drill in drills} - {""} <= set(LOSSES), key
+        assert "Region" in {drill.lost for drill in drills}, key
+        assert not any(drill.servers_only for drill in drills), key

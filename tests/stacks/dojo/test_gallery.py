@@ -4,7 +4,16 @@ import pytest
 
 from cdp_constructs.judge.judgement import Judgement
 from cdp_constructs.testing import Synthesis
-from stacks.dojo.gallery import BOARDS, CHAT, PAGE, judged, page_with_tables
+from stacks.dojo.gallery import (
+    EXHIBITS,
+    PAGE,
+    compared,
+    judge_all,
+    measured_drills,
+    page_with_tables,
+    pictures,
+    unused_reasons,
+)
 from tests.stacks.chat.architectures import two_regions
 from tests.stacks.dojo.architectures import boards
 
@@ -13,8 +22,7 @@ INFINITE = float("inf")
 
 @pytest.fixture(scope="module")
 def found(synthesis: Synthesis) -> dict[str, Judgement]:
-    dojo, chat = synthesis(boards).assembly, synthesis(two_regions).assembly
-    return {**{board: judged(dojo, exhibit) for board, exhibit in BOARDS.items()}, "C": judged(chat, CHAT)}
+    return judge_all(synthesis(boards).assembly, synthesis(two_regions).assembly)
 
 
 def stops(judgement: Judgement, wish: str) -> dict[str, float]:
@@ -23,10 +31,12 @@ def stops(judgement: Judgement, wish: str) -> dict[str, float]:
 
 
 def test_page(found: dict[str, Judgement], pytestconfig: pytest.Config) -> None:
-    expected = page_with_tables(PAGE.read_text(), found)
+    expected = {PAGE: page_with_tables(PAGE.read_text(), found), **pictures(found)}
     if pytestconfig.getoption("update_snapshots"):
-        PAGE.write_text(expected)
-    assert PAGE.read_text() == expected, "the gallery is stale: run `make pages`"
+        for file, text in expected.items():
+            file.write_text(text)
+    stale = [file.name for file, text in expected.items() if not file.exists() or file.read_text() != text]
+    assert stale == [], "run `make pages`"
 
 
 def test_one_server_and_one_database_are_found(found: dict[str, Judgement]) -> None:
@@ -61,8 +71,22 @@ def test_the_chat_goes_on_without_a_region(found: dict[str, Judgement]) -> None:
     assert found["C"].single == []
 
 
-def test_what_was_measured_is_no_slower_than_what_aws_publishes(found: dict[str, Judgement]) -> None:
-    outcomes = [one for board in found.values() for wish in board.wishes for one in wish.outcomes]
-    measured = [one for one in outcomes if one.measured is not None]
-    assert len(measured) >= 7
-    assert [one for one in measured if (one.measured or 0) > one.seconds] == []
+def test_what_was_measured_is_what_the_templates_say_or_it_is_said_why(found: dict[str, Judgement]) -> None:
+    differences = [one for one in compared(found) if one.outcome.differs]
+    unexplained = [
+        f"{one.board}: {one.outcome.wish}, {one.outcome.loss}: {one.outcome.seconds} s by the templates, "
+        f"{one.outcome.measured} s measured"
+        for one in differences
+        if not one.reason
+    ]
+    assert unexplained == []
+    assert unused_reasons(found) == []
+
+
+def test_of_a_board_that_was_measured_each_loss_is_known(found: dict[str, Judgement]) -> None:
+    drills = measured_drills()
+    assert {"D2", "D3", "D5", "D6"} <= drills.keys() <= EXHIBITS.keys()
+    for board, done in drills.items():
+        assert "Region" in {one.lost for one in done}, board
+        compared_with = {one.outcome.loss for one in compared(found) if one.board == board}
+        assert compared_with == {one.lost for one in done}, f"run `make dojo BOARD={board.lower()} WRITE=1`"
