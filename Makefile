@@ -169,7 +169,7 @@ chromium:
 
 test-web: $(INSTALLED) $(WEB_BUILT) chromium ## the web client: its logic, then two browsers against the embedded cloud
 	cd $(WEB) && "$(CURDIR)/$(BIN)/npm" test --silent
-	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest tests/stacks/chat/web tests/stacks/dojo/browser_only/web tests/tools/test_site.py --ignore=tests/stacks/chat/web/test_demo.py -m browser -n 0 $(PYTEST_ARGS)
+	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest tests/stacks/chat/web tests/stacks/dojo/browser_only/web tests/tools/test_site.py tests/stacks/dojo/test_pictures.py --ignore=tests/stacks/chat/web/test_demo.py -m browser -n 0 $(PYTEST_ARGS)
 
 test-demos: $(INSTALLED) $(WEB_BUILT) chromium ## demonstrations leave no file and no process, however they end
 	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest tests/stacks/chat/web/test_demo.py -m browser -n 0 $(PYTEST_ARGS)
