@@ -118,6 +118,9 @@ def composed_by(module: str) -> set[str]:
         "cdp_constructs.iot.aggregation": {"cdp_constructs.iot.topic_rule", "cdp_constructs.iot.topics"},
         "cdp_constructs.iot.broadcast": {"cdp_constructs.iot.topics"},
         "cdp_constructs.workflow.workflow": {"cdp_constructs.workflow.workflow_queue"},
+        "cdp_constructs.workflow.weighted_transition": {
+            f"cdp_constructs.workflow.{name}" for name in ("steps", "weighted_targets", "workflow", "workflow_queue")
+        },
         "cdp_constructs.pipeline.delivery_pipeline": {"cdp_constructs.pipeline.delivery_wave"},
         "cdp_constructs.operations.growth": {"cdp_constructs.operations.dashboards"},
         "cdp_constructs.operations.log_queries": {"cdp_constructs.operations.dashboards"},

@@ -127,9 +127,10 @@ class WeightedRecords:
     replacement: route53.RecordTarget
     """Where all answers lead in the end."""
     record_types: Sequence[Literal["A", "AAAA"]] = ("A",)
-    """For IPv4, IPv6 or both; an alias of a dual-stack load balancer has both."""
+    """For IPv4, IPv6 or both; an alias of a dual-stack load balancer has both. Default: IPv4."""
     ttl: Duration = seconds(60)  # noqa: RUF009 - never changed
-    """How long a resolver keeps an answer, up to 1 day in whole seconds; an alias has that of its target."""
+    """How long a resolver keeps an answer, up to 1 day in whole seconds; an alias has that of its target. Default: 60
+    seconds."""
 
     def __post_init__(self) -> None:
         """Check what does not depend on the transition."""

@@ -230,6 +230,6 @@ class WeightedTransition(Construct):
         for share in steps:
             check_range(self, "steps", share, low=1, high=EVERYBODY, unit="percent", source=_HISTORY)
         if list(steps) != sorted(set(steps)) or steps[-1] != EVERYBODY:
-            fix = "Let each be larger than the one before, and the last one 100"
+            fix = "Give larger and larger ones, the last one 100"
             raise InvalidOptionError(self, "steps", f"is {list(steps)}", fix)
         check_duration(self, "interval", interval, low=seconds(10), high=days(1), source=_ALARM_PERIODS)

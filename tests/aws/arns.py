@@ -31,6 +31,10 @@ _OTHERWISE = {
     "AWS::SecretsManager::SecretTargetAttachment": (
         "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${Id}"
     ),
+    # One of an Application Load Balancer.
+    "AWS::ElasticLoadBalancingV2::ListenerRule": (
+        "arn:${AWS::Partition}:elasticloadbalancing:${AWS::Region}:${AWS::AccountId}:listener-rule/app/${B}/${C}/${L}/${R}"
+    ),
     "AWS::Logs::LogGroup": "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:${Name}:*",
 }
 _REFERENCES = ("Ref", "Fn::GetAtt")
@@ -41,6 +45,7 @@ _REF_IS_ARN = (
     "AWS::SecretsManager::Secret",
     "AWS::SecretsManager::SecretTargetAttachment",
     "AWS::ECS::Service",
+    "AWS::ElasticLoadBalancingV2::ListenerRule",
     "AWS::StepFunctions::StateMachine",
 )
 _VARIABLES = ("<>", "<:>")

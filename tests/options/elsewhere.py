@@ -74,6 +74,13 @@ def _balancer(stack: Construct, name: str, arn: str) -> elbv2.IApplicationLoadBa
     )
 
 
+def _listener(stack: Construct, name: str, arn: str) -> elbv2.IApplicationListener:
+    group = ec2.SecurityGroup.from_security_group_id(stack, f"{name}Group", "sg-1")
+    return elbv2.ApplicationListener.from_application_listener_attributes(
+        stack, name, listener_arn=arn, security_group=group
+    )
+
+
 def _cluster(stack: Stack, name: str) -> ecs.ICluster:
     return ecs.Cluster(stack, name, vpc=ec2.Vpc(stack, f"{name}Vpc", max_azs=1, nat_gateways=0))
 
@@ -97,6 +104,7 @@ _IMPORTED: Mapping[Any, Make] = {
     dynamodb.ITable: _by_arn(dynamodb.Table.from_table_arn, "dynamodb", "table/t"),
     ec2.IVpc: _of_another_stack(lambda stack, name: ec2.Vpc(stack, name, max_azs=1, nat_gateways=0)),
     ecs.ICluster: _of_another_stack(_cluster),
+    elbv2.IApplicationListener: _by_arn(_listener, "elasticloadbalancing", "listener/app/b/1/2"),
     elbv2.IApplicationLoadBalancer: _by_arn(_balancer, "elasticloadbalancing", "loadbalancer/app/b/1"),
     events.IEventBus: _by_arn(events.EventBus.from_event_bus_arn, "events", "event-bus/b"),
     firehose.IDeliveryStream: _by_arn(firehose.DeliveryStream.from_delivery_stream_arn, "firehose", "deliverystream/d"),

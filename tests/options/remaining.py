@@ -319,17 +319,6 @@ def call_rest(stack: Stack) -> None:
     TrafficShift.all_at_once()
     capacity = TableCapacity(min_writes=10, max_writes=40, min_reads=2, max_reads=8)
     SpeedLayer(stack, "LargeSpeed", measures=["temperature"], windows=False, shards=2, table_capacity=capacity)
-    given = route53.HostedZone.from_hosted_zone_attributes(
-        stack, "GivenZone", hosted_zone_id="Z1", zone_name="example.com"
-    )
-    WeightedRecords(
-        zone=given,
-        domain_name="shop.example.com",
-        current=route53.RecordTarget.from_ip_addresses("203.0.113.7"),
-        replacement=route53.RecordTarget.from_ip_addresses("203.0.113.8"),
-        record_types=["A", "AAAA"],
-        ttl=Duration.seconds(30),
-    )
     TokenIssuer.of_user_pool(cognito.UserPool.from_user_pool_id(stack, "Pool", "us-east-1_Example"))
     AlarmTopic(stack, "AllAlarms", email="operators@example.com")
     RollbackAlarm("order-desk", wait=Duration.minutes(15))
@@ -357,4 +346,15 @@ def call_rest(stack: Stack) -> None:
             )
         ),
         allow=iam.PolicyStatement(actions=["logs:PutLogEvents"], resources=["*"]),
+    )
+    given = route53.HostedZone.from_hosted_zone_attributes(
+        stack, "GivenZone", hosted_zone_id="Z1", zone_name="example.com"
+    )
+    WeightedRecords(
+        zone=given,
+        domain_name="shop.example.com",
+        current=route53.RecordTarget.from_ip_addresses("203.0.113.7"),
+        replacement=route53.RecordTarget.from_ip_addresses("203.0.113.8"),
+        record_types=["A", "AAAA"],
+        ttl=Duration.seconds(30),
     )

@@ -237,8 +237,8 @@ def test_alarms_and_who_may_start(synthesis: Synthesis) -> None:
     [
         ({"alarms": []}, r"alarms has 0 alarms\. Give 1 to 20"),
         ({"steps": []}, r"steps has 0 steps\. Give 1 to 20"),
-        ({"steps": [10, 50]}, r"steps is \[10, 50\]\. Let each be larger.* the last one 100"),
-        ({"steps": [50, 10, 100]}, r"steps is \[50, 10, 100\]\. Let each be larger"),
+        ({"steps": [10, 50]}, r"steps is \[10, 50\]\. Give larger and larger ones, the last one 100"),
+        ({"steps": [50, 10, 100]}, r"steps is \[50, 10, 100\]\. Give larger"),
         ({"steps": [10, 10, 100]}, r"steps is \[10, 10, 100\]"),
         ({"steps": [0, 100]}, "steps is 0 percent. Use 1 to 100 percent"),
         ({"steps": [10, 101]}, "steps is 101 percent"),

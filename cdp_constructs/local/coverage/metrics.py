@@ -260,6 +260,11 @@ DOCUMENTED: Mapping[str, Documented] = {
         {},
         {"NatGatewayId": "ErrorPortAllocation PacketsDropCount ActiveConnectionCount BytesOutToDestination"},
     ),
+    "AWS/TransitGateway": Documented(
+        f"{_DOCS}/vpc/latest/tgw/transit-gateway-cloudwatch-metrics.html",
+        {},
+        {"TransitGateway": "BytesIn BytesOut PacketsIn PacketsOut PacketDropCountBlackhole PacketDropCountNoRoute"},
+    ),
 }
 """By namespace. Where the table has not all of a page, it has what templates have needed so far."""
 

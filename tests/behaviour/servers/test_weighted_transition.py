@@ -163,7 +163,8 @@ class Moving:
         queue, found = self.client("sqs"), []
         while got := queue.receive_message(QueueUrl=self.outputs["Read"], MaxNumberOfMessages=10).get("Messages"):
             for message in got:
-                found.append(str(message["Body"]))
+                notice = json.loads(message["Body"])
+                found.append(f"{notice['notice']}. {notice['more']}")
                 queue.delete_message(QueueUrl=self.outputs["Read"], ReceiptHandle=message["ReceiptHandle"])
         return found
 
@@ -209,7 +210,7 @@ def test_users_move_step_by_step(moved: Moving, of: str, shares: list[int]) -> N
     assert counted[50]["old"] > 0 < counted[50]["new"]
     assert Counter(moved.ask(of) for _ in range(BATCH)) == {"new": BATCH}
     notices = moved.notices()
-    assert [notice.partition(": ")[2].partition(".")[0] for notice in notices] == [
+    assert [notice.partition(".")[0] for notice in notices] == [
         *(f"{share} % of the users are on the replacement" for share in shares),
         "the transition is complete",
     ]

@@ -62,7 +62,9 @@ class Aws:
 
     def publish(self, **asked: Any) -> Any:
         assert len(asked["Subject"]) <= 100
-        self.notices.append(asked["Message"])
+        notice = json.loads(asked["Message"])
+        assert asked["Subject"] == f"{notice['transition']}: {notice['notice']}"
+        self.notices.append(f"{notice['notice']}. {notice['more']}")
 
 
 @pytest.fixture(params=[OF_RULE, OF_RECORDS], ids=["rule", "records"])
@@ -102,7 +104,7 @@ def test_a_step_moves_a_share_once(aws: Aws, target: dict[str, Any]) -> None:
     assert share(aws, target) == {(90, 10)}
     assert call(action="move", share=10, after=0)["share"] == first["share"] == 10
     assert aws.writes == 1
-    assert aws.notices[0].startswith("Shop/Move: 10 % of the users are on the replacement.")
+    assert aws.notices[0].startswith("10 % of the users are on the replacement.")
 
 
 def test_a_look_says_whether_the_step_is_over(aws: Aws, target: dict[str, Any]) -> None:

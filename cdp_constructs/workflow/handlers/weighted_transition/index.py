@@ -108,19 +108,25 @@ def readable(error: dict[str, Any]) -> str:
     """Return the message of an error, which Lambda wraps in JSON."""
     if not error:
         return "somebody asked for it"
-    cause = str(error.get("Cause", ""))
+    cause = as_text(error.get("Cause", ""))
     try:
         wrapped = from_json(cause, allow_inf_nan=False)
     except ValueError:
         wrapped = None
-    message = str(wrapped.get("errorMessage", cause)) if isinstance(wrapped, dict) else cause
-    return f"{error.get('Error')}: {message}"[:LONGEST_CAUSE]
+    message = as_text(wrapped.get("errorMessage", cause)) if isinstance(wrapped, dict) else cause
+    return f"{as_text(error.get('Error'))}: {message}"[:LONGEST_CAUSE]
+
+
+def as_text(value: object) -> str:
+    """Return a value as text that can be encoded: halves of surrogate pairs are replaced."""
+    return str(value).encode(errors="replace").decode()
 
 
 def tell(what: str, more: str) -> None:
-    """Publish a notice."""
+    """Publish a notice: JSON, with a subject that people read."""
     logger.info(what)
     topic, name = os.environ.get("TOPIC_ARN"), os.environ["NAME"]
     if topic:
+        notice = {"transition": name, "notice": what, "more": more}
         subject = f"{name}: {what}"[:LONGEST_SUBJECT]
-        boto3.client("sns").publish(TopicArn=topic, Subject=subject, Message=f"{name}: {what}. {more}")
+        boto3.client("sns").publish(TopicArn=topic, Subject=subject, Message=json.dumps(notice))
