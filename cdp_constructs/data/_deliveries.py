@@ -88,7 +88,7 @@ def add_delivery_alarms(
             "its role; the stream loses them at the end of its retention.",
         )
         return
-    add_throttling_alarm(scope, stream, alarm_topic=alarm_topic)
+    add_throttling_alarm(scope, "ThrottledAlarm", stream, alarm_topic=alarm_topic)
 
 
 def add_freshness_alarm(
@@ -115,18 +115,19 @@ def add_freshness_alarm(
 
 
 def add_throttling_alarm(
-    scope: "Construct", stream: "firehose.IDeliveryStream", *, alarm_topic: "sns.ITopic | None"
+    scope: "Construct", construct_id: str, stream: "firehose.IDeliveryStream", *, alarm_topic: "sns.ITopic | None"
 ) -> None:
     """Add the alarm of records that a delivery stream refuses.
 
     Args:
         scope: The pattern.
+        construct_id: Id of the alarm inside ``scope``.
         stream: The delivery stream.
         alarm_topic: Receives the alarm; None leaves it out.
     """
     add_alarm(
         scope,
-        "ThrottledAlarm",
+        construct_id,
         _metric(stream, "ThrottledRecords", minute(), "sum"),
         alarm_topic=alarm_topic,
         evaluation_periods=3,

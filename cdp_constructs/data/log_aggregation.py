@@ -265,10 +265,10 @@ class LogAggregation(Construct):
 
     def _add_alarms(self, interval: Duration) -> None:
         add_freshness_alarm(self, self.delivery_stream, interval, alarm_topic=self._alarm_topic)
-        add_throttling_alarm(self, self.delivery_stream, alarm_topic=self._alarm_topic)
+        add_throttling_alarm(self, "DeliveryThrottledAlarm", self.delivery_stream, alarm_topic=self._alarm_topic)
         add_alarm(
             self,
-            "RejectedAlarm",
+            "RejectedRecordsAlarm",
             self.metric_rejected(),
             alarm_topic=self._alarm_topic,
             description=f"{path_of(self)}: records were no log events. They are below {ERRORS}processing-failed/ with "

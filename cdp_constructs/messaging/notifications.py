@@ -11,6 +11,7 @@ from constructs import Construct
 import cdp_constructs
 from cdp_constructs.core.alarms import alarms_of
 from cdp_constructs.core.cdk import cloudwatch, dynamodb, kms, lambda_, ses, sns, sqs
+from cdp_constructs.core.configuration_sets import add_configuration_set
 from cdp_constructs.core.keys import USE_KEY
 from cdp_constructs.core.metrics import function_metric
 from cdp_constructs.core.options import checks_options
@@ -25,7 +26,7 @@ from cdp_constructs.core.tables import (
     add_item_table,
     check_table,
 )
-from cdp_constructs.messaging._mail_feedback import add_configuration_set, queue_mail_feedback
+from cdp_constructs.messaging._mail_feedback import queue_mail_feedback
 from cdp_constructs.messaging._mail_refusals import add_refused_mail_alarm
 from cdp_constructs.messaging._notification_checks import (
     check_platform_applications,

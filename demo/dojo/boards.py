@@ -12,7 +12,7 @@ from demo.dojo import browser_drills, our_chat
 from demo.dojo.browsers import BrowserBoard, BrowserCrowd
 from demo.dojo.faults import BY_DESIGN, NOTHING, Allowed, Drill
 from demo.dojo.load import raise_load
-from demo.dojo.notified import PlaceOf, browser_of, phone_of
+from demo.dojo.notified import PlaceOf, browser_of, mailbox_of, phone_of
 from demo.dojo.pacific import (
     across_the_pacific,
     ask_for_ones_files,
@@ -26,6 +26,7 @@ from demo.dojo.pages import read_a_page_together
 from demo.dojo.people import Crowd, crowd_of
 from demo.dojo.queue_faults import accept_without_the_database, kill_a_worker, set_aside_what_nobody_can_read
 from demo.dojo.stage import Deployed, Stage
+from demo.dojo.stateless import end_a_session, find_the_logs, kill_a_server, push_to_a_phone
 from demo.dojo.table_faults import let_the_table_fail
 
 __all__ = ["BOARDS", "SERVERS", "Board"]
@@ -190,6 +191,31 @@ BOARDS = {
             *_RELEASES_AND_LOAD,
         ),
         cannot="the loss of its Region",
+    ),
+    "d4": Board(
+        "elasticache",
+        "ElastiCache",
+        "D4 ElastiCache: mail to PCs, push to phones, sessions in a table, logs in S3",
+        files=True,
+        place=mailbox_of,
+        servers=2,
+        drills=(
+            Drill("Somebody with a phone is mentioned", "one push, no mail", push_to_a_phone),
+            Drill(
+                "A server is killed",
+                "nobody signs in again; no request fails, at most 12 are sent again; two again within 120 s",
+                lambda on: kill_a_server(on, allowed=Allowed(sent_again=12), within=120),
+            ),
+            Drill("Somebody signs out at one server", "no server knows the token any more", end_a_session),
+            Drill(
+                "The logs are asked for by SQL",
+                "lines of three servers, also of the one that was killed",
+                lambda on: find_the_logs(on, servers=3),
+            ),
+            *_writer_lost("the standby", elsewhere="standby and servers"),
+            *_RELEASES_AND_LOAD,
+        ),
+        cannot="the loss of its Region; while DynamoDB does not answer nobody is known",
     ),
     "d5": Board(
         "umin_chat",

@@ -1,4 +1,4 @@
-"""Where somebody who is away gets a notice: a browser, or a phone."""
+"""Where somebody who is away gets a notice: a browser, a phone, or a mailbox."""
 
 import asyncio
 import json
@@ -11,7 +11,7 @@ from demo.dojo.people import Person
 from demo.dojo.stage import Deployed
 from demo.report import expect
 
-__all__ = ["Place", "PlaceOf", "browser_of", "phone_of", "subscribe_phone"]
+__all__ = ["Place", "PlaceOf", "browser_of", "mailbox_of", "phone_of", "subscribe_phone"]
 
 
 class Place(Protocol):
@@ -42,6 +42,36 @@ class _Phone:
         """Return the notices that came."""
         pushes = self._stage.cloud.pushes(self._stage.region)
         return [json.loads(push.message) for push in pushes if push.token == self._token]
+
+
+class _Mailbox:
+    def __init__(self, stage: Deployed, person: Person, address: str) -> None:
+        self._stage, self._person, self._address = stage, person, address
+
+    def mails(self, subject: str) -> list[str]:
+        """Return the texts of mails that came, by what their subject has."""
+        every = self._stage.cloud.sent_mails(self._stage.region)
+        return [one.text for one in every if one.to == [self._address] and subject in one.subject]
+
+    def received(self) -> list[dict[str, Any]]:
+        """Return the notices that came; a mail has the author first, and the address of the room last."""
+        return [
+            {"person": self._person.name, "author": text.split()[0], "url": text.split()[-1]}
+            for text in self.mails("mentioned")
+        ]
+
+
+async def mailbox_of(stage: Deployed, person: Person) -> Place:
+    """Let a person be on a PC, with an address that is proven by the code that comes there."""
+    address = f"{person.name}@example.com"
+    mailbox = _Mailbox(stage, person, address)
+    answer = await person.ask("PUT", "/device", json={"kind": "pc", "mail": address})
+    # A code that was sent by an attempt whose answer was lost is as good.
+    expect(answer.status_code in {202, 429}, f"PUT /device: {answer.status_code} {answer.text}")
+    [text, *_] = await asyncio.to_thread(mailbox.mails, "code")
+    confirmed = await person.ask("PUT", "/device/code", json={"code": text.split()[-1]})
+    expect(confirmed.status_code == 204, f"PUT /device/code: {confirmed.status_code} {confirmed.text}")
+    return mailbox
 
 
 async def browser_of(stage: Deployed, person: Person) -> Place:

@@ -1,8 +1,9 @@
 """Asks Athena for the records of the batch layer."""
 
-import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from demo.athena import rows_of
 
 
 def ask(athena: Any, named_query: str, columns: str, group: str) -> list[list[str]]:
@@ -10,8 +11,7 @@ def ask(athena: Any, named_query: str, columns: str, group: str) -> list[list[st
 
     Args:
         athena: A boto3 client.
-        named_query: Id of the saved query RecordsPerThing. It is asked without its function of dates, which DuckDB has
-            under another name.
+        named_query: Id of the saved query RecordsPerThing, which names the database and the workgroup.
         columns: What to select.
         group: The columns to group by.
 
@@ -20,21 +20,8 @@ def ask(athena: Any, named_query: str, columns: str, group: str) -> list[list[st
     """
     saved = athena.get_named_query(NamedQueryId=named_query)["NamedQuery"]
     yesterday = datetime.now(UTC) - timedelta(days=1)
-    query = athena.start_query_execution(
-        QueryString=f"SELECT {columns} FROM telemetry "  # noqa: S608 - a date, and columns of the demonstration
-        f"WHERE hour >= '{yesterday:%Y-%m-%d-%H}' GROUP BY {group}",
-        QueryExecutionContext={"Database": saved["Database"]},
-        WorkGroup=saved["WorkGroup"],
-    )["QueryExecutionId"]
-    while (status := _status(athena, query))["State"] in {"QUEUED", "RUNNING"}:
-        time.sleep(0.1)
-    if status["State"] != "SUCCEEDED":
-        raise RuntimeError(f"Athena: {status['State']} {status.get('StateChangeReason', '')}")
-    pages = athena.get_paginator("get_query_results").paginate(QueryExecutionId=query)
-    rows = [[cell["VarCharValue"] for cell in row["Data"]] for page in pages for row in page["ResultSet"]["Rows"]]
-    return rows[1:]
-
-
-def _status(athena: Any, query: str) -> dict[str, str]:
-    answer = athena.get_query_execution(QueryExecutionId=query)
-    return dict(answer["QueryExecution"]["Status"])
+    sql = (
+        f"SELECT {columns} FROM telemetry "  # noqa: S608 - a date, and columns of the demonstration
+        f"WHERE hour >= '{yesterday:%Y-%m-%d-%H}' GROUP BY {group}"
+    )
+    return rows_of(athena, sql, database=saved["Database"], workgroup=saved["WorkGroup"])

@@ -20,6 +20,7 @@ KEY = "dojo"
 BOARDS = {
     "after_6": "After6",
     "disconnect": "Disconnect",
+    "elasticache": "ElastiCache",
     "umin_chat": "UminChat",
     "anonymous": "Anonymous",
     "sketch_book": "SketchBook",

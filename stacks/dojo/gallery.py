@@ -55,6 +55,7 @@ class Exhibit:
 BOARDS: Mapping[str, Exhibit] = {
     "D2": Exhibit(("After6",), _ROOT / "stacks/dojo/after_6/brief.toml"),
     "D3": Exhibit(("Disconnect",), _ROOT / "stacks/dojo/disconnect/brief.toml"),
+    "D4": Exhibit(("ElastiCache",), _ROOT / "stacks/dojo/elasticache/brief.toml"),
     "D5": Exhibit(("UminChat*",), _ROOT / "stacks/dojo/umin_chat/brief.toml"),
     "D6": Exhibit(("Anonymous",), _ROOT / "stacks/dojo/anonymous/brief.toml"),
     "D8": Exhibit(("SketchBook*",), _ROOT / "stacks/dojo/sketch_book/brief.toml"),

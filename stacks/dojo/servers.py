@@ -1,5 +1,7 @@
 """Servers of boards that have several: their network, their settings, and how operators find them."""
 
+from collections.abc import Sequence
+
 from aws_cdk import Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_sns as sns
@@ -19,12 +21,20 @@ from stacks.dojo.table import ChatTable
 __all__ = ["add_network", "add_servers", "outputs_of", "settings_of"]
 
 
-def add_network(stack: Stack, alarm_topic: sns.ITopic) -> ServiceNetwork:
-    """Add a network without a way to the internet: what tasks need, the function of the forms, and the topic."""
+def add_network(
+    stack: Stack, alarm_topic: sns.ITopic, *, also: Sequence[ec2.InterfaceVpcEndpointAwsService] = ()
+) -> ServiceNetwork:
+    """Add a network without a way to the internet: what tasks need, the function of the forms, and the topic.
+
+    Args:
+        stack: The board's.
+        alarm_topic: Receives the alarms.
+        also: What else servers reach.
+    """
     endpoint = ec2.InterfaceVpcEndpointAwsService
     tasks_need = [endpoint.ECR, endpoint.ECR_DOCKER, endpoint.CLOUDWATCH_LOGS, endpoint.SECRETS_MANAGER]
     # S3 has a gateway.
-    endpoints = [*tasks_need, endpoint.LAMBDA_, endpoint.SNS]
+    endpoints = [*tasks_need, endpoint.LAMBDA_, endpoint.SNS, *also]
     return ServiceNetwork(stack, "Network", interface_endpoints=endpoints, alarm_topic=alarm_topic)
 
 

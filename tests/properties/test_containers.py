@@ -26,6 +26,7 @@ from stacks.dojo.app.caches import CachedLatest
 from stacks.dojo.app.fan_out import CacheFanOut
 from stacks.dojo.app.intake import DatabaseIntake
 from stacks.dojo.app.live import Hub
+from stacks.dojo.app.mails import Mails
 from stacks.dojo.app.model import Message, NewFile, Posting
 from stacks.dojo.app.ports import Hint, RefusedError
 from stacks.dojo.app.services import Services
@@ -160,7 +161,8 @@ class Program:
         settings = Settings()
         services = Services(settings)
         store = Kept()
-        parts = {"store": store, "files": _Files(), "hub": Hub(store, _Quiet())}
+        mails = Mails(SimpleNamespace(send_email=lambda **_: {}), "chat@example.com", None)
+        parts = {"store": store, "files": _Files(), "hub": Hub(store, _Quiet()), "mails": mails}
         services.__dict__.update(parts, intake=DatabaseIntake(store, _Quiet()))
         self.app: Starlette = application(settings)
         self.app.state.services = services
@@ -245,6 +247,8 @@ REQUESTS = {
             "keys": {"p256dh": "BPn", "auth": "a-_"},
         },
     ),
+    "choose a device": ("PUT", "/device", {"kind": "phone"}),
+    "be on a PC": ("PUT", "/device", {"kind": "pc", "mail": "ann@example.com"}),
     "form": ("POST", "/files", {"name": "a.jpg", "content_type": "image/jpeg", "size": 3}),
     "post": ("POST", "/rooms/one/messages", {"id": ID, "text": "@bob héllo", "attachment": "accepted/ann/a.jpg"}),
 }
@@ -260,7 +264,7 @@ KNOWN = {
 @pytest.mark.parametrize("name", REQUESTS)
 def test_a_request_is_answered_whatever_its_body_is(program: Program, name: str) -> None:
     method, path, document = REQUESTS[name]
-    assert 200 <= program.call(method, path, json.dumps(document).encode())[0] in {201, 204} or name == "sign in"
+    assert 200 <= program.call(method, path, json.dumps(document).encode())[0] in {201, 202, 204} or name == "sign in"
 
     @examples(60)
     @given(body=texts(document))
@@ -295,6 +299,20 @@ def test_an_endpoint_that_parsers_read_differently_is_refused(program: Program, 
     subscription = {"endpoint": endpoint, "keys": {"p256dh": "B", "auth": "a"}}
     status, body = program.call("PUT", "/push", json.dumps(subscription).encode())
     assert status == 400, body
+
+
+def test_a_code_is_refused_whatever_it_is(program: Program) -> None:
+    document = {"code": program.token}  # signed by the same key, and for something else
+    assert program.call("PUT", "/device/code", json.dumps(document).encode())[0] == 400
+
+    @examples(40)
+    @given(body=texts(document))
+    def holds(body: str) -> None:
+        assert program.call("PUT", "/device/code", body.encode(errors="surrogatepass"))[0] in {400, 413}
+
+    for body in UNREADABLE:
+        holds = example(body=body)(holds)
+    holds()
 
 
 PATHS = ("/rooms/{}/messages", "/rooms/{}/page", "/rooms/{}/share", "/people/{}/messages", "/messages/{}", "/files/{}")

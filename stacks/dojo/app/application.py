@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator
 from typing import Any, TypeVar
 
+from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -15,7 +16,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from stacks.dojo.app.model import Account, NewFile, NewMessage, Person, Posting, Room
+from stacks.dojo.app.model import Account, Code, Device, NewFile, NewMessage, Person, Posting, Room
 from stacks.dojo.app.notices import Subscription, deliver
 from stacks.dojo.app.pages import room_page, share_links
 from stacks.dojo.app.ports import UnavailableError
@@ -64,6 +65,8 @@ def application(settings: Settings) -> Starlette:
         Route("/sessions", _sign_in, methods=["POST"]),
         Route("/sessions", _sign_out, methods=["DELETE"]),
         Route("/push", _subscribe, methods=["PUT"]),
+        Route("/device", _choose_device, methods=["PUT"]),
+        Route("/device/code", _confirm_address, methods=["PUT"]),
         Route("/files", _form, methods=["POST"]),
         Route("/files", _own_files),
         Route("/files/{key:path}", _link),
@@ -188,6 +191,39 @@ async def _subscribe(request: Request) -> Response:
     except ValueError as error:
         raise HTTPException(400, str(error)) from error
     await services.store.subscribe(person, subscription.model_dump())
+    return Response(status_code=204)
+
+
+async def _choose_device(request: Request) -> Response:
+    person = await _person(request)
+    services = _services(request)
+    device = await _body(request, Device)
+    if services.mails is None:
+        raise HTTPException(400, "this board sends no mails")
+    if device.mail is None:
+        await services.store.subscribe(person, None)
+        return Response(status_code=204)
+    # Anybody could have mail sent to a stranger: an address gets notices when its owner has sent back the code.
+    names = (person, device.mail.lower())
+    if not services.mail_pace.allows(*names):
+        raise HTTPException(429, "a code was sent a moment ago", {"Retry-After": "60"})
+    code = services.addresses.code(person, device.mail)
+    try:
+        await services.mails.send(device.mail, "Your code", f"The code for the notices of {person}:\n\n{code}\n")
+    except (BotoCoreError, ClientError) as error:
+        _LOG.warning("a code was not sent: %s", error)
+        services.mail_pace.forget(*names)
+        raise UnavailableError("mail") from error
+    return JSONResponse({"state": "code sent"}, 202)
+
+
+async def _confirm_address(request: Request) -> Response:
+    person = await _person(request)
+    services = _services(request)
+    address = services.addresses.proven(person, (await _body(request, Code)).code)
+    if address is None:
+        raise HTTPException(400, "the code is wrong, or older than an hour")
+    await services.store.subscribe(person, {"mail": address})
     return Response(status_code=204)
 
 

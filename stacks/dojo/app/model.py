@@ -3,12 +3,24 @@
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-__all__ = ["INDEX", "Account", "Message", "NewFile", "NewMessage", "Person", "Posting", "Room", "mentioned"]
+__all__ = [
+    "INDEX",
+    "Account",
+    "Code",
+    "Device",
+    "Message",
+    "NewFile",
+    "NewMessage",
+    "Person",
+    "Posting",
+    "Room",
+    "mentioned",
+]
 
 INDEX = "by_author"
 """The index of a table by which messages of an author are found."""
@@ -36,6 +48,40 @@ class Account(_Input):
 
     name: Person
     password: str = Field(min_length=8, max_length=200)
+
+
+class Device(_Input):
+    """What a person receives notices on.
+
+    Attributes:
+        kind: A PC, where they are mails, or a phone.
+        mail: The address of who is on a PC.
+    """
+
+    kind: Literal["pc", "phone"]
+    # As browsers check an address: https://html.spec.whatwg.org/multipage/input.html#valid-e-mail-address
+    mail: (
+        Annotated[
+            str,
+            StringConstraints(
+                max_length=254,
+                pattern=r"^[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[a-zA-Z0-9-]{1,63}(\.[a-zA-Z0-9-]{1,63})+$",
+            ),
+        ]
+        | None
+    ) = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if (self.kind == "pc") != (self.mail is not None):
+            raise ValueError("somebody on a PC has a mail address, and nobody else")
+        return self
+
+
+class Code(_Input):
+    """What was sent to a mail address."""
+
+    code: str = Field(max_length=2000)
 
 
 class NewMessage(_Input):

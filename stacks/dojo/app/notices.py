@@ -15,7 +15,9 @@ from stacks.dojo.app.ports import Notice, Notices, Store, UnavailableError
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
 
-__all__ = ["PushNotices", "Subscription", "TopicNotices", "deliver"]
+    from stacks.dojo.app.mails import Mails
+
+__all__ = ["DeviceNotices", "PushNotices", "Subscription", "TopicNotices", "deliver"]
 
 _LOG = logging.getLogger(__name__)
 _PAUSE = 1.0
@@ -78,6 +80,24 @@ class TopicNotices:
             Message=json.dumps(_content(notice, self.base_url)),
             MessageAttributes={"person": {"DataType": "String", "StringValue": notice.person}},
         )
+        return True
+
+
+@dataclass(frozen=True)
+class DeviceNotices:
+    """By mail to who is on a PC, and by the topic to who has a phone."""
+
+    mails: "Mails"
+    phones: TopicNotices
+
+    async def send(self, notice: Notice) -> bool:
+        """Send a mail, or publish the notice: never both."""
+        address = (notice.push or {}).get("mail")
+        if address is None:
+            return await self.phones.send(notice)
+        content = _content(notice, self.phones.base_url)
+        text = f"{notice.author} has mentioned you, {notice.person}, in {notice.room}:\n\n{content['url']}\n"
+        await self.mails.send(address, f"{notice.author} has mentioned you in {notice.room}", text)
         return True
 
 

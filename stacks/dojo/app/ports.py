@@ -50,7 +50,7 @@ class Notice:
     number: int
     author: str
     push: dict[str, Any] | None
-    """The subscription of the person's browser."""
+    """Where the person receives notices: the subscription of a browser, or a mail address."""
 
 
 class Store(Protocol):

@@ -13,9 +13,10 @@ from stacks.dojo.app.fan_out import fan_out_of
 from stacks.dojo.app.files import BucketFiles, NoFiles
 from stacks.dojo.app.intake import DatabaseIntake, QueueIntake
 from stacks.dojo.app.live import Hub
-from stacks.dojo.app.notices import PushNotices, TopicNotices
+from stacks.dojo.app.mails import Addresses, Mails, Pace
+from stacks.dojo.app.notices import DeviceNotices, PushNotices, TopicNotices
 from stacks.dojo.app.ports import Files, Intake, Latest, Notices, Sessions, Store
-from stacks.dojo.app.sessions import CachedSessions, SignedSessions
+from stacks.dojo.app.sessions import CachedSessions, SignedSessions, TableSessions
 from stacks.dojo.app.settings import Settings
 from stacks.dojo.app.store import DatabaseStore
 from stacks.dojo.app.table import Table
@@ -65,6 +66,10 @@ class Services:
         seconds = self.settings.session_hours * 3600
         if self.settings.sessions == "cache":
             return CachedSessions(cache_of(self.settings), seconds)
+        if self.settings.sessions == "table":
+            patience = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3})
+            dynamodb = boto3.client("dynamodb", config=patience)
+            return TableSessions(dynamodb, cast("str", self.settings.session_table), seconds)
         return SignedSessions(self.settings.session_key.get_secret_value().encode(), seconds)
 
     @cached_property
@@ -86,12 +91,31 @@ class Services:
         return BucketFiles(s3, functions, cast("str", self.settings.bucket), function, index)
 
     @cached_property
+    def mails(self) -> Mails | None:
+        """Mails; None when nobody gets any."""
+        settings = self.settings
+        if settings.notices != "device":
+            return None
+        return Mails(boto3.client("sesv2"), cast("str", settings.mail_sender), settings.mail_configuration_set)
+
+    @cached_property
+    def addresses(self) -> Addresses:
+        """Whose mail addresses are."""
+        return Addresses(self.settings.session_key.get_secret_value().encode())
+
+    @cached_property
+    def mail_pace(self) -> Pace:
+        """How often a person, and an address, is sent a code."""
+        return Pace(60)
+
+    @cached_property
     def notices(self) -> Notices | None:
         """Notices; None when nobody is told."""
         settings = self.settings
-        if settings.notices == "topic":
+        if settings.notices in {"topic", "device"}:
             sns = boto3.client("sns", region_name=settings.data_region)
-            return TopicNotices(sns, cast("str", settings.notice_topic), settings.base_url)
+            phones = TopicNotices(sns, cast("str", settings.notice_topic), settings.base_url)
+            return phones if self.mails is None else DeviceNotices(self.mails, phones)
         if settings.notices == "push" and settings.push_key is not None:
             key = settings.push_key.get_secret_value()
             return PushNotices(key, cast("str", settings.push_contact), settings.base_url)

@@ -1,23 +1,26 @@
 """Who is who: passwords and sessions."""
 
 import asyncio
+import hashlib
 import secrets
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import jwt
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from stacks.dojo.app.ports import UnavailableError
 
 if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
     from valkey.asyncio import Valkey
 
-__all__ = ["CachedSessions", "SignedSessions", "hash_of", "is_password"]
+__all__ = ["CachedSessions", "SignedSessions", "TableSessions", "hash_of", "is_password"]
 
 _HASHER = PasswordHasher()
 # Compared when nobody has the name, so that the answer takes as long.
@@ -100,6 +103,56 @@ class CachedSessions:
         async with _answering():
             await self.cache.delete(f"session:{token}")
         return True
+
+
+@dataclass(frozen=True)
+class TableSessions:
+    """A table knows whose token it is, whichever server asks, and can forget it. It has no token, only its hash."""
+
+    dynamodb: "DynamoDBClient"
+    table: str
+    seconds: float
+
+    async def open(self, person: str) -> str:
+        """Return a token."""
+        token = secrets.token_urlsafe(32)
+        await self._put(token, person, time.time() + self.seconds)
+        return token
+
+    async def person(self, token: str) -> str | None:
+        """Return whose token it is."""
+        with _table_answers():
+            answer = await asyncio.to_thread(
+                self.dynamodb.get_item, TableName=self.table, Key=_key(token), ConsistentRead=True
+            )
+        item = answer.get("Item")
+        # DynamoDB deletes what has expired some time later.
+        if item is None or int(item["expires_at"]["N"]) <= time.time():
+            return None
+        return item["person"]["S"]
+
+    async def close(self, token: str) -> bool:
+        """End a session: it expires now."""
+        await self._put(token, "-", time.time())
+        return True
+
+    async def _put(self, token: str, person: str, until: float) -> None:
+        item = {**_key(token), "person": {"S": person}, "expires_at": {"N": str(int(until))}}
+        with _table_answers():
+            await asyncio.to_thread(self.dynamodb.put_item, TableName=self.table, Item=item)
+
+
+def _key(token: str) -> dict[str, dict[str, str]]:
+    # Whoever reads the table cannot be anybody.
+    return {"pk": {"S": f"SESSION#{hashlib.sha256(token.encode()).hexdigest()}"}, "sk": {"S": "SESSION"}}
+
+
+@contextmanager
+def _table_answers() -> Iterator[None]:
+    try:
+        yield
+    except (ClientError, BotoCoreError) as error:
+        raise UnavailableError("session store") from error
 
 
 @asynccontextmanager

@@ -13,10 +13,12 @@ _NEEDS: dict[tuple[str, str], tuple[str, ...]] = {
     ("intake", "queue"): ("queue_url", "dead_letter_queue_url"),
     ("fan_out", "cache"): ("cache_url",),
     ("sessions", "cache"): ("cache_url",),
+    ("sessions", "table"): ("session_table",),
     ("latest", "cache"): ("cache_url",),
     ("files", "bucket"): ("bucket", "form_function"),
     ("notices", "topic"): ("notice_topic",),
     ("notices", "push"): ("push_key", "push_contact"),
+    ("notices", "device"): ("notice_topic", "mail_sender"),
 }
 
 
@@ -52,7 +54,8 @@ class Settings(BaseSettings):
         dead_letter_queue_url: Where messages go that nobody can read.
         fan_out: How servers learn of each other's messages: by the database, by the cache, or by asking the store every
             second. A table tells nobody, so that it needs one of the others.
-        sessions: ``signed`` needs no store; those in the cache can be ended.
+        sessions: ``signed`` needs no store; those in the cache, or in a DynamoDB table, can be ended.
+        session_table: The table of `StateSharing`.
         latest: Whether the latest messages of a room are kept in the cache.
         cache_url: ``rediss://host:6379``.
         cache_password: The cache's AUTH token.
@@ -61,8 +64,11 @@ class Settings(BaseSettings):
         bucket: The bucket of `DirectObjectUpload`.
         form_function: Its function for forms.
         file_index: The table of a `StorageIndex` of the accepted files. Default: nobody can list files.
-        notices: How people who are away are told that they were mentioned.
+        notices: How people who are away are told that they were mentioned; ``device`` is by mail who is on a PC, and by
+            the topic who has a phone.
         notice_topic: The SNS topic.
+        mail_sender: From whom mails are.
+        mail_configuration_set: Of SES.
         push_key: VAPID key, as PEM.
         push_contact: ``mailto:`` address that the push services may write to.
         push_hosts: Push services that browsers may name; a name stands for those below it, too.
@@ -92,7 +98,8 @@ class Settings(BaseSettings):
     queue_url: str | None = None
     dead_letter_queue_url: str | None = None
     fan_out: Literal["database", "cache", "polling"] = "database"
-    sessions: Literal["signed", "cache"] = "signed"
+    sessions: Literal["signed", "cache", "table"] = "signed"
+    session_table: str | None = None
     latest: Literal["none", "cache"] = "none"
     cache_url: str | None = None
     cache_password: SecretStr | None = None
@@ -101,8 +108,10 @@ class Settings(BaseSettings):
     bucket: str | None = None
     form_function: str | None = None
     file_index: str | None = None
-    notices: Literal["none", "topic", "push"] = "none"
+    notices: Literal["none", "topic", "push", "device"] = "none"
     notice_topic: str | None = None
+    mail_sender: str | None = None
+    mail_configuration_set: str | None = None
     push_key: SecretStr | None = None
     push_contact: str | None = None
     push_hosts: tuple[str, ...] = (

@@ -167,7 +167,7 @@ def _answers(arn: str, event: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[
         )
     body = result.get("body")
     try:
-        document = json.loads(body) if isinstance(body, str | bytes) else body
+        document: Any = json.loads(body) if isinstance(body, str | bytes) else body
         return {str(each["recordId"]): each for each in document["records"]}, None
     except (KeyError, TypeError, ValueError):
         return {}, ("Lambda.JsonProcessingException", "There was an error parsing the response of the function.")
