@@ -26,6 +26,7 @@ __all__ = [
     "add_outputs",
     "add_session_key",
     "add_session_secret",
+    "add_zone",
     "chat_container",
 ]
 
@@ -81,19 +82,23 @@ def add_alarm_topic(stack: Stack, configuration: DojoConfiguration) -> sns.ITopi
     return add_alarms(stack, configuration.alarm_email, option="dojo.alarm_email").topic
 
 
+def add_zone(stack: Stack, configuration: DojoConfiguration) -> route53.IHostedZone:
+    """Add the existing zone that holds the names of the boards."""
+    return route53.HostedZone.from_hosted_zone_attributes(
+        stack, "Zone", hosted_zone_id=configuration.hosted_zone_id, zone_name=configuration.hosted_zone_name
+    )
+
+
 def add_front(
     stack: Stack, configuration: DojoConfiguration, board: str, network: ServiceNetwork, alarm_topic: sns.ITopic
 ) -> ServiceFront:
     """Add the load balancer, with the board's name and its certificate."""
-    zone = route53.HostedZone.from_hosted_zone_attributes(
-        stack, "Zone", hosted_zone_id=configuration.hosted_zone_id, zone_name=configuration.hosted_zone_name
-    )
     return ServiceFront(
         stack,
         "Front",
         vpc=network.vpc,
         domain_name=configuration.domain_name(board),
-        zone=zone,
+        zone=add_zone(stack, configuration),
         alarm_topic=alarm_topic,
     )
 

@@ -5,12 +5,11 @@ from pathlib import Path
 
 from aws_cdk import CfnOutput, Environment, Stack
 from aws_cdk import aws_certificatemanager as certificatemanager
-from aws_cdk import aws_route53 as route53
 from constructs import Construct
 
 from cdp_constructs import DirectHosting
 from stacks.dojo.config import ConfigurationError, DojoConfiguration
-from stacks.dojo.parts import add_alarm_topic
+from stacks.dojo.parts import add_alarm_topic, add_zone
 
 __all__ = ["DIST", "BrowserOnlyWebStack"]
 
@@ -51,9 +50,7 @@ class BrowserOnlyWebStack(Stack):
             raise ConfigurationError(message)
         alarm_topic = add_alarm_topic(self, configuration)
         name = configuration.domain_name("browser_only")
-        zone = route53.HostedZone.from_hosted_zone_attributes(
-            self, "Zone", hosted_zone_id=configuration.hosted_zone_id, zone_name=configuration.hosted_zone_name
-        )
+        zone = add_zone(self, configuration)
         validation = certificatemanager.CertificateValidation.from_dns(zone)
         services = [f"{service}.{home}" for service in ("cognito-idp", "cognito-identity", "dynamodb", "sns")]
         hosts = [*services, f"{names['BucketName']}.s3.{home}"]

@@ -4,13 +4,12 @@ from aws_cdk import Environment, Stack
 from aws_cdk import aws_certificatemanager as certificatemanager
 from aws_cdk import aws_cloudfront as cloudfront
 from aws_cdk import aws_cloudfront_origins as origins
-from aws_cdk import aws_route53 as route53
 from constructs import Construct
 
 from cdp_constructs import CacheDistribution
 from cdp_constructs.core.periods import seconds
 from stacks.dojo.config import DojoConfiguration
-from stacks.dojo.parts import add_alarm_topic, add_outputs
+from stacks.dojo.parts import add_alarm_topic, add_outputs, add_zone
 
 __all__ = ["UminChatEdgeStack"]
 
@@ -41,9 +40,7 @@ class UminChatEdgeStack(Stack):
         super().__init__(scope, construct_id, env=env, description="Umin Chat: edge locations")
         alarm_topic = add_alarm_topic(self, configuration)
         name = configuration.domain_name("umin_chat")
-        zone = route53.HostedZone.from_hosted_zone_attributes(
-            self, "Zone", hosted_zone_id=configuration.hosted_zone_id, zone_name=configuration.hosted_zone_name
-        )
+        zone = add_zone(self, configuration)
         validation = certificatemanager.CertificateValidation.from_dns(zone)
         # The room is in the path, so that each room has an answer of its own; nothing else tells readers apart.
         page = cloudfront.CachePolicy(
