@@ -223,7 +223,7 @@ class BrowserPerson(Person):
             await asyncio.sleep(_LIVE * random.uniform(0.8, 1.2))  # noqa: S311
 
     def _since(self, latest: str) -> list[dict[str, Any]]:
-        start = min(datetime.fromisoformat(latest), datetime.now(UTC)) - _OVERLAP if latest else None
+        start = min(_read_time(latest), datetime.now(UTC)) - _OVERLAP if latest else None
         query = in_room(self.board.messages, self.crowd.room, "0" if start is None else _written(start))
         found: list[dict[str, Any]] = []
         for page in self.client("dynamodb").get_paginator("query").paginate(**query):
@@ -305,6 +305,14 @@ def in_room(table: str, room: str, start: str = "0") -> dict[str, Any]:
 def time_of(later: timedelta = timedelta()) -> str:
     """Return the time, so much later than now."""
     return _written(datetime.now(UTC) + later)
+
+
+def _read_time(text: str) -> datetime:
+    """Read a time; anybody may have written anything, and what is no time counts as now."""
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except ValueError:
+        return datetime.now(UTC)
 
 
 def _written(when: datetime) -> str:

@@ -104,7 +104,9 @@ export class Chat {
 
   /** Messages that may be new for somebody whose latest one was sent at a time; some may be known. */
   async since(room: string, latest: string): Promise<Message[]> {
-    const from = Math.min(Date.parse(latest) || 0, Date.now()) - OVERLAP;
+    // Anybody may have written anything: what is no time counts as now.
+    const known = Date.parse(latest);
+    const from = latest === "" ? 0 : Math.min(Number.isNaN(known) ? Date.now() : known, Date.now()) - OVERLAP;
     return await this.#inRoom(room, new Date(Math.max(from, 0)).toISOString(), time(AHEAD));
   }
 

@@ -58,7 +58,9 @@ class Conversation {
     // Two people may call themselves the same; the identity is what nobody can choose.
     line.append(part("author", message.name), part("identity", message.owner.slice(-4)), part("text", message.text));
     const { attachment } = message;
-    if (attachment !== undefined) void attempt(() => this.#picture(line, attachment));
+    if (attachment !== undefined) {
+      this.#picture(line, attachment).catch(() => line.append(part("text", "The picture is not there")));
+    }
     return line;
   }
 
