@@ -13,7 +13,7 @@ from demo.dojo.faults import Faults
 from demo.dojo.ledger import Watch
 from demo.dojo.notified import Place, phone_of
 from demo.dojo.people import Person
-from demo.dojo.stage import Stage
+from demo.dojo.stage import Deployed, Stage
 from demo.report import eventually_async, expect
 
 __all__ = [
@@ -49,9 +49,9 @@ def across_the_pacific(stage: Stage) -> Iterator[None]:
         yield
 
 
-async def phone_in_north_america(stage: Stage, person: Person) -> Place:
+async def phone_in_north_america(stage: Deployed, person: Person) -> Place:
     """Subscribe a person's phone to the topic, which is in North America."""
-    return await phone_of(_america(stage), person)
+    return await phone_of(stage.beside("America"), person)
 
 
 async def read_on_both_sides(on: Faults) -> str:

@@ -3,7 +3,7 @@
 import ssl
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import httpx
 
@@ -43,6 +43,10 @@ class Deployed:
         """Return an operator's boto3 client."""
         return self.cloud.client(service, region=self.region)
 
+    def beside(self, suffix: str) -> Self:
+        """Return the part of the board in another stack, which has the same name with a suffix."""
+        return type(self)(self.cloud, self._deployment, f"{self.stack}{suffix}")
+
 
 class Stage(Deployed):
     """A board with servers.
@@ -61,10 +65,6 @@ class Stage(Deployed):
         self.url = self.origin if edge is None else cloud.distribution_url(edge["DistributionDomain"])
         self.live_url = self.url.replace("http", "ws", 1)
         self.tls = ssl.create_default_context(cadata=cloud.balancer_certificate_authority())
-
-    def beside(self, suffix: str) -> "Stage":
-        """Return the part of the board in another stack, which has the same name with a suffix."""
-        return Stage(self.cloud, self._deployment, f"{self.stack}{suffix}")
 
     def get(self, path: str, token: str | None = None) -> bool:
         """Ask a board for something, and return whether it is answered with 200."""
