@@ -38,8 +38,8 @@ SIZE = f"{FOLDER}/size.md"
 OF_BOARDS = [
     f"{FOLDER}/{name}.md"
     for name in (
-        *("free-storage", "lost-messages", "mail-failures", "message-dead-letter-queue", "rejected"),
-        "throttled-sign-ins",
+        *("drift", "free-storage", "lost-messages", "mail-failures", "message-dead-letter-queue"),
+        *("reconciliation-dead-letter-queue", "rejected", "throttled", "throttled-sign-ins", "unhealthy"),
     )
 ]
 
