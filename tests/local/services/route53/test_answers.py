@@ -4,6 +4,7 @@ import uuid
 from collections import Counter
 from typing import Any
 
+import httpx
 import pytest
 from botocore.exceptions import ClientError
 
@@ -170,6 +171,31 @@ def test_an_alias_of_a_resource_answers_one_made_up_address_of_its_own(records: 
     [four], [six] = records.ask(), records.ask(record_type="AAAA")
     assert four.startswith("198.19.")
     assert six.startswith("2001:db8:")
+
+
+def test_a_name_leads_to_the_load_balancer_of_the_nearest_region(cloud: LocalCloud, records: Records) -> None:
+    places = ("us-east-1", "ap-northeast-1")
+    for region in places:
+        elbv2 = cloud.client("elbv2", region)
+        name = f"near-{region}"
+        [made] = elbv2.create_load_balancer(Name=name, Subnets=["subnet-1", "subnet-2"])["LoadBalancers"]
+        says = {"StatusCode": "200", "MessageBody": region, "ContentType": "text/plain"}
+        elbv2.create_listener(
+            LoadBalancerArn=made["LoadBalancerArn"],
+            Protocol="HTTP",
+            Port=80,
+            DefaultActions=[{"Type": "fixed-response", "FixedResponseConfig": says}],
+        )
+        alias = {
+            "HostedZoneId": made["CanonicalHostedZoneId"],
+            "DNSName": f"dualstack.{made['DNSName']}",
+            "EvaluateTargetHealth": True,
+        }
+        records.add(Region=region, SetIdentifier=region, AliasTarget=alias)
+    for region in places:
+        found = cloud.resolve(records.name, region)
+        assert found.target.split(".")[-4] == region
+        assert httpx.get(found.url).text == region
 
 
 def test_a_calculated_check_counts_its_children(route53: Any, records: Records, up: str, down: str) -> None:
