@@ -40,9 +40,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="counted runs of each process (default 3)")
     parser.add_argument("--quick", action="store_true", help="one round of the least of everything, for a test")
     parser.add_argument("--parts", nargs="+", choices=_PARTS, help="only these; the others stay as they were measured")
+    parser.add_argument(
+        "--handlers", nargs="+", default=(), help="of imports and calls only these; the others stay as they were"
+    )
     parser.add_argument("--results", type=Path, default=page.RESULTS, help="where the figures go")
     parser.add_argument("--page", type=Path, default=page.PAGE, help="where the page goes")
     options = parser.parse_args()
+    if options.handlers and not set(options.parts or ("all",)) <= {"imports", "calls"}:
+        parser.error("--handlers goes with --parts imports calls")
     started = time.perf_counter()
     results: dict[str, Any] = json.loads(options.results.read_text()) if options.parts else {}
     results |= {
@@ -56,16 +61,17 @@ def main() -> None:
 
     ways = (synth.BY_HAND, synth.OURS)
     least = synth.Plan(rounds=1, jobs=("fan_out",), variants=ways, cold_rounds=0, instances=(1, 2))
-    rounds = options.rounds
+    rounds, few = options.rounds, ("data/storage_index",)
     measured: dict[str, Callable[[], Any]] = {
         "synthesis": lambda: synth.measure(least if options.quick else synth.Plan(rounds=rounds), say),
         "side_by_side": lambda: synth.side_by_side(("fan_out",), ways[1:]) if options.quick else synth.side_by_side(),
-        "imports": lambda: handlers.measure(1, ("storage_index",)) if options.quick else handlers.measure(rounds),
-        "calls": lambda: calls.measure(2, ("data/storage_index",)) if options.quick else calls.measure(10 * rounds),
+        "imports": lambda: handlers.measure(1, few) if options.quick else handlers.measure(rounds, options.handlers),
+        "calls": lambda: calls.measure(2, few) if options.quick else calls.measure(10 * rounds, options.handlers),
         "messages": lambda: messages.measure(1, 20) if options.quick else messages.measure(rounds, 2000),
     }
     for name in options.parts or measured:
-        results[name] = measured[name]()
+        found = measured[name]()
+        results[name] = {**results[name], **found} if options.handlers else found
         options.results.write_text(json.dumps(page.rounded(results), indent=2) + "\n")
         say(name)
     options.page.write_text(page.text(json.loads(options.results.read_text())))

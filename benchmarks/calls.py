@@ -19,6 +19,7 @@ from functools import partial
 from importlib import import_module
 from types import SimpleNamespace
 from typing import Any, TypeAlias
+from urllib.parse import parse_qs
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from botocore.auth import SigV4Auth
@@ -26,8 +27,8 @@ from botocore.client import BaseClient
 from botocore.endpoint import Endpoint
 from botocore.exceptions import ClientError
 from botocore.signers import S3PostPresigner
-from PIL import Image
 
+from benchmarks.cases import Case, cases
 from benchmarks.handlers import LAYERS
 from benchmarks.processes import ROOT
 
@@ -61,70 +62,26 @@ def measure(blocks: int, names: Sequence[str] = ()) -> dict[str, Any]:
 
 def _measure(blocks: int, names: Sequence[str]) -> dict[str, Any]:
     # By name: the tests are no part of what is type-checked here.
-    sys.path.extend(LAYERS)
+    sys.path.extend([*LAYERS, str(ROOT / "devices")])
     running = import_module("tests.properties.running")
     results: dict[str, Any] = {}
-    for name, subject, event in _cases():
-        title = name.replace("cdp_constructs/", "").replace("stacks/", "").replace("handlers/", "")
-        if not names or title in names:
-            with running.running(subject) as run, _up_to_the_socket(run):
-                results[title] = _compare(run, running.CONTEXT, event, blocks, _ALSO.get(title, lambda _answers: None))
+    for case in cases():
+        if not names or case.name in names:
+            with running.running(case.subject) as run, _up_to_the_socket(run):
+                results[case.name] = _compare(run, running.CONTEXT, case, blocks)
     return results
 
 
-def _cases() -> Iterator[tuple[str, Any, dict[str, Any]]]:
-    for name, batch in import_module("tests.properties.batches").BATCHES.items():
-        if " " not in name:
-            yield name, batch.subject, {"Records": [batch.record("m", json.dumps(batch.healthy("m")))]}
-    requests = import_module("tests.properties.requests")
-    for request in ("upload", "delivery", "command"):
-        name, *_, body = requests.REQUESTS[request]
-        yield name, requests.SUBJECTS[name], requests.request(request, json.dumps(body))
-    events = import_module("tests.properties.events")
-    for module, subject, event in _invocations(events):
-        found = getattr(import_module(f"tests.properties.{module}"), subject)
-        yield found.package.replace(".", "/"), found, event
-
-
-def _invocations(events: Any) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Yield what else the property tests have: module, subject, and an event that does what is usual."""
-    streams, outbox, hooks, warehouse = (
-        import_module(f"tests.properties.test_{name}") for name in ("streams", "outbox", "hooks", "warehouse")
-    )
-    reading = json.dumps(streams.measured("desk-7")).encode()
-    yield "test_streams", "SPEED_LAYER", {"Records": [events.kinesis("1", reading)]}
-    yield "test_outbox", "OUTBOX", {"Records": [events.dynamodb("1", outbox.event("a"))]}
-    for subject, command in (("PLACE_ORDERS", "place_orders"), ("RESTOCK", "restock")):
-        yield "test_hooks", subject, hooks.COMMANDS[command]
-    yield "test_hooks", "BROADCASTS", {"operation": "progress", "job": "jobs-1"}
-    yield "test_warehouse", "LOAD", warehouse.ASKED
-    yield "test_reconciliation", "RECONCILIATION", {"grace_seconds": 900}
-
-
-def _thumbnail(answers: list[Any]) -> None:
-    """Make the small picture that the handler makes."""
-    picture = Image.open(io.BytesIO(answers[0]["Body"].read()))
-    picture.thumbnail((_PIXELS, _PIXELS))
-    picture.save(io.BytesIO(), "WEBP")
-
-
-_PIXELS = 32
-_ALSO: dict[str, Callable[[list[Any]], None]] = {"upload/thumbnails": _thumbnail}
-"""What a bare handler does with the answers of AWS, where calls are the smaller part."""
-
-
-def _compare(
-    run: Any, context: Any, event: dict[str, Any], blocks: int, also: Callable[[list[Any]], None]
-) -> dict[str, Any]:
+def _compare(run: Any, context: Any, case: Case, blocks: int) -> dict[str, Any]:
     def ours() -> None:
-        run.module.handler(copy.deepcopy(event), context)
+        run.module.handler(copy.deepcopy(case.event), context)
 
     with _silent():
         ours()
         made: list[_Call] = []
         with _recording(made):
             ours()
-        bare = _bare(event, made, context, also)
+        bare = _bare(case.event, made, context, case.also)
         pairs = [(_cpu(ours), _cpu(bare)) for _ in range(blocks)]
     return {
         "cpu_ms": statistics.median(one for one, _ in pairs),
@@ -146,10 +103,11 @@ def _answer(call: _Call) -> Any:
 def _bare(
     event: dict[str, Any], made: list[_Call], context: Any, also: Callable[[list[Any]], None]
 ) -> Callable[[], None]:
-    """Return a handler that reads JSON and makes the same calls; of a request, in a route of Powertools."""
+    """Return a handler that reads JSON, or a form, and makes the same calls; of a request, in a route of Powertools."""
 
     def work(document: str) -> None:
-        json.loads(document)
+        # A page sends its form otherwise.
+        (json.loads if document[:1] in {"{", "["} else parse_qs)(document)
         also([_answer(call) for call in made])
 
     def batch() -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from textwrap import dedent
 from typing import Any
 
+from benchmarks import memory
 from benchmarks.processes import ROOT
 from cdp_constructs.estimates import price
 
@@ -31,7 +32,6 @@ _JOBS = {
 _GOALS = {"by_hand": 1.05, "solutions_constructs": 0.75}
 _COLD_GOAL, _IMPORT_GOAL, _CALL_GOAL, _MESSAGE_GOAL, _INSTANCE_GOAL = 0.45, 1.2, 1.3, 1.1, 1.0
 _LINEAR = 1.1
-_ONE_CPU = 1769
 # What DynamoDB, SQS and SNS usually take to answer within a Region.
 _WAITING_MS = 5
 _REQUESTS = price("lambda.requests")
@@ -232,9 +232,11 @@ def _calls(figures: dict[str, Any]) -> list[str]:
             the same calls of AWS with the same clients; that of a request is a route of Powertools. Nothing else: no
             batches, no checks, no log, no correlation. boto3 does all but open connections. Goal: at most
             {_CALL_GOAL}. What ours does beside its calls takes a twentieth to a fifth of a millisecond: the batch and
-            the correlation, one line of log, the checks. It is above the goal where there is one call, or none. The
-            bare handler of thumbnails makes the same picture in its own process; ours makes it in a process that ends
-            with the picture, so that a hostile file costs only itself.
+            the correlation, one line of log, the checks. It is above the goal where there is one call, or none, and
+            where work is no call of AWS: `deep_health_check` asks a partner, `scale_up` makes its client when a
+            schedule calls it, `web_socket_authorization` reads a token and its claims. The bare handler of thumbnails
+            makes the same picture in its own process; ours makes it in a process that ends with the picture, so that a
+            hostile file costs only itself.
             """
         ),
         *_table(["handler", "calls of AWS", "ours", "bare", "ratio"], rows),
@@ -246,30 +248,36 @@ def _memory(imports: dict[str, Any], calls: dict[str, Any]) -> list[str]:
     for name, one in imports.items():
         setting = one["setting"]
         share = f"{one['memory'] / setting:.0%}"
+        start = f"{one['cpu_ms'] / memory.share_of(setting) / 1000:.1f} s"
         call = _call_and_price(calls[name], setting) if name in calls else ["", ""]
-        rows.append([f"`{name}`", f"{setting} MB", f"{one['memory']:.0f} MB", share, *call])
+        why = memory.REASONS.get(name, "")
+        rows.append([f"`{name}`", f"{setting} MB", f"{one['memory']:.0f} MB", share, start, *call, why])
+    headings = ["handler", "setting", "in use", "of the setting", "a start", "a call", "a million calls", "why more"]
     return [
         *_prose(
             f"""
             ## Memory of functions
 
-            The setting, and what a process has in use once the handler is imported. A batch adds what it works on:
-            images in thumbnails, records in the speed layer, keys in signing, which is why theirs is larger. Lambda
-            gives CPU with memory, one at {_ONE_CPU:,} MB
-            (https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html): a call is the CPU of the one
-            above at that share, on a processor like this machine's. The price of a million calls, by the list of
+            Lambda gives CPU with memory, one at {memory.ONE_CPU:,} MB
+            (https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html). **The rule:** a function has the
+            smallest setting of {", ".join(f"{one:,}" for one in memory.SETTINGS)} MB at which a process has at most
+            {memory.MOST_IN_USE:.0%} of it in use once the handler is imported, a call computes for at most
+            {memory.LONGEST_CALL_MS / 1000} s, and, where somebody waits for the answer, a start computes for at most
+            {memory.LONGEST_START_MS // 1000} s. What has more has a reason of its own, in the last column: what a
+            batch or a document adds, or who waits. A start and a call are the CPU of the tables above at the share of
+            the setting, on a processor like this machine's. The price of a million calls, by the list of
             {_REQUESTS.region} that was read on {_REQUESTS.read} ({_REQUESTS.source}, arm64), has {_WAITING_MS} ms of
             waiting for each call of AWS on top, and no starts: Lambda bills memory for as long as a call takes, and
-            ${_REQUESTS.of(1_000_000):.2f} for the requests. Calls of handlers without figures are not measured.
+            ${_REQUESTS.of(1_000_000):.2f} for the requests.
             """
         ),
-        *_table(["handler", "setting", "in use", "of the setting", "a call", "a million calls"], rows),
+        *_table(headings, rows),
     ]
 
 
 def _call_and_price(call: dict[str, Any], setting: int) -> list[str]:
     """Return how long a call computes at a setting of memory, and what a million of them cost."""
-    computing = call["cpu_ms"] * _ONE_CPU / setting
+    computing = call["cpu_ms"] / memory.share_of(setting)
     seconds = (computing + _WAITING_MS * call["aws_calls"]) / 1000
     gigabyte_seconds = 1_000_000 * seconds * setting / 1024
     dollars = _REQUESTS.of(1_000_000) + price("lambda.arm_gigabyte_seconds").of(gigabyte_seconds)

@@ -35,6 +35,8 @@ __all__ = ["Imports"]
 _NOT_DECIDED = ["Rejected", "States.HeartbeatTimeout"]
 # What another try does not heal: the tills refuse a price.
 _NEVER = ["PriceRefusedError"]
+# Megabytes of memory: a list has up to 50,000 rows, which are there as text and as rows.
+_FOR_LISTS = 512
 # By what the log of each step names the list.
 _ABOUT = {"traceparent": sfn.JsonPath.string_at("$.traceparent")}
 
@@ -67,7 +69,9 @@ class Imports(Construct):
             self, "Approval", expires_after=Duration.hours(approval_hours), alarm_topic=alarm_topic
         )
         self.approvals = Approvals(self, "Approvals", table=table, approval=approval, alarm_topic=alarm_topic)
-        publishing = self._function("publish", "Makes the prices of a list hold, or takes them back")
+        publishing = self._function(
+            "publish", "Makes the prices of a list hold, or takes them back", memory_size=_FOR_LISTS
+        )
         let_use_items(publishing, table, ["CURRENT"], "DeleteItem", "GetItem", "UpdateItem")
         let_use_items(publishing, table, ["VERSION"], "BatchWriteItem", "Query")
         undone = self._saga(table, publishing)
@@ -91,7 +95,9 @@ class Imports(Construct):
         self._remind(messages, alarm_topic)
 
     def _read(self) -> sfn.Chain:
-        function = self._function("read", "Reads a price list, and leaves out the rows that are none")
+        function = self._function(
+            "read", "Reads a price list, and leaves out the rows that are none", memory_size=_FOR_LISTS
+        )
         self.payloads.share_with(function)
         read = self._step(
             "Read",
@@ -102,7 +108,9 @@ class Imports(Construct):
         return sfn.Chain.start(add_retry(read, never=["NoRowError"]))
 
     def _check(self, table: dynamodb.ITable) -> sfn.Parallel:
-        function = self._function("checks", "Compares a list with the prices that hold, or looks at its names")
+        function = self._function(
+            "checks", "Compares a list with the prices that hold, or looks at its names", memory_size=_FOR_LISTS
+        )
         self.payloads.share_with(function, read_only=True)
         let_use_items(function, table, ["CURRENT", "VERSION"], "GetItem", "Query")
         both = sfn.Parallel(
@@ -125,7 +133,9 @@ class Imports(Construct):
         return both
 
     def _save(self, table: dynamodb.ITable) -> sfn.Map | sfn.DistributedMap:
-        function = self._function("save", "Writes a part of a list into the table, where it does not hold yet")
+        function = self._function(
+            "save", "Writes a part of a list into the table, where it does not hold yet", memory_size=_FOR_LISTS
+        )
         self.payloads.share_with(function, read_only=True)
         let_use_items(function, table, ["VERSION"], "BatchWriteItem")
         save = self._step("SavePart", function, None, result_path="$")
@@ -178,7 +188,7 @@ class Imports(Construct):
         return sfn.Chain.start(discard).next(sfn.Succeed(self, "Refused"))
 
     def _saga(self, table: dynamodb.ITable, publishing: lambda_.Function) -> sfn.Chain:
-        tills = self._function("tills", "Hands the prices to the tills, or takes them back")
+        tills = self._function("tills", "Hands the prices to the tills, or takes them back", memory_size=_FOR_LISTS)
         self.payloads.share_with(tills, read_only=True)
         let_use_items(tills, table, ["TILLS"], "DeleteItem", "UpdateItem")
         let_use_items(tills, table, ["CURRENT"], "GetItem")
@@ -234,7 +244,7 @@ class Imports(Construct):
             alarm_topic=alarm_topic,
         )
 
-    def _function(self, name: str, description: str, **environment: str) -> lambda_.Function:
+    def _function(self, name: str, description: str, *, memory_size: int = 256, **environment: str) -> lambda_.Function:
         return add_function(
             self,
             f"{name.capitalize()}Function",
@@ -244,7 +254,7 @@ class Imports(Construct):
             invocation=Invocation.REQUEST,
             correlates=True,
             environment=environment,
-            memory_size=512,
+            memory_size=memory_size,
             timeout=seconds(60),
         )
 

@@ -166,7 +166,7 @@ REQUESTS: dict[str, tuple[str, str, str, Any]] = {
     ),
     "choice": ("stacks/mobile/handlers/notice_settings", "PUT", "/notices", {"mail": True, "push": False}),
     "phone": ("stacks/mobile/handlers/notice_settings", "POST", "/devices", {"platform": "fcm", "token": "t" * 20}),
-    "room": ("stacks/chat/handlers/api", "POST", "/rooms", {"title": "t", "members": ["anna"]}),
+    "room": ("stacks/chat/handlers/api", "POST", "/rooms", {"name": "t"}),
 }
 
 

@@ -47,19 +47,23 @@ def signed(header: str, claims: str) -> str:
     return f"{content}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}"
 
 
-def decide(run: Run, headers: Any, **more: Any) -> str:
-    """Ask the authorizer; return its decision.
-
-    https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-lambda-authorizer-output.html
-    """
-    event = {
+def connection(headers: Any) -> dict[str, Any]:
+    """Return what API Gateway asks when a client connects."""
+    return {
         "type": "REQUEST",
         "methodArn": ARN,
         "headers": headers,
         "queryStringParameters": None,
         "requestContext": {"routeKey": "$connect", "connectionId": "c1", "identity": {"sourceIp": "192.0.2.1"}},
     }
-    answer = run.call({**event, **more})
+
+
+def decide(run: Run, headers: Any, **more: Any) -> str:
+    """Ask the authorizer; return its decision.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-lambda-authorizer-output.html
+    """
+    answer = run.call({**connection(headers), **more})
     json.dumps(answer, allow_nan=False, ensure_ascii=False).encode()
     assert isinstance(answer["principalId"], str)
     assert answer["principalId"]

@@ -101,26 +101,29 @@ PLACE_ORDERS = Subject(package="stacks.services.handlers.place_orders", environm
 RESTOCK = Subject(package="stacks.services.handlers.restock", environment={"OUTBOX_TABLE": "shipping"})
 
 
+GOOD_SIGN_UP = {"email": "anna@example.com", "email_verified": "true", "name": "Anna"}
+
+
+def sign_up_of(attributes: Any) -> dict[str, Any]:
+    """Return what Cognito asks before somebody of a provider gets an account."""
+    return {
+        "triggerSource": "PreSignUp_ExternalProvider",
+        "userPoolId": "us-east-1_Example",
+        "userName": "Works_7",
+        "request": {"userAttributes": attributes},
+        "response": {},
+    }
+
+
 def test_a_sign_up_is_linked_passed_or_refused_whatever_the_provider_says() -> None:
-    good = {"email": "anna@example.com", "email_verified": "true", "name": "Anna"}
-
-    def event(attributes: Any) -> dict[str, Any]:
-        return {
-            "triggerSource": "PreSignUp_ExternalProvider",
-            "userPoolId": "us-east-1_Example",
-            "userName": "Works_7",
-            "request": {"userAttributes": attributes},
-            "response": {},
-        }
-
     with running(ACCOUNT_LINKING) as run:
-        assert run.call(event(good)) == event(good)
+        assert run.call(sign_up_of(GOOD_SIGN_UP)) == sign_up_of(GOOD_SIGN_UP)
         assert [operation for operation, _ in run.world.calls][-1] == "cognito-idp.AdminLinkProviderForUser"
 
         @examples(40)
         @given(address=strategies.text(), verified=strategies.text(), name=strategies.text())
         def holds(address: str, verified: str, name: str) -> None:
-            asked = event({"email": address, "email_verified": verified, "name": name})
+            asked = sign_up_of({"email": address, "email_verified": verified, "name": name})
             # Refused, or answered as it came.
             with contextlib.suppress(run.module.RefusedError):
                 assert run.call(asked) == asked

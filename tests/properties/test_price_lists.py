@@ -98,18 +98,22 @@ def test_a_row_that_is_none_is_left_out_and_never_repeated(text: str) -> None:
     assert all(set(line) <= set("row 0123456789:,abcdefghijklmnopqrstuvwxyz") for line in answer["wrong"]["first"])
 
 
-@pytest.mark.parametrize("waiting", [0, 1, 3])
-def test_a_reminder_is_sent_when_lists_wait(waiting: int) -> None:
+def reminder(waiting: int) -> Subject:
+    """Return the reminder while lists wait."""
     listed = [
         {"startDate": datetime(2026, 11, day + 1, tzinfo=UTC), "executionArn": "e", "status": "RUNNING"}
         for day in range(waiting)
     ]
-    remind = Subject(
+    return Subject(
         package="stacks.serverless.handlers.remind",
         environment={**ENVIRONMENT, "STATE_MACHINE": "arn:aws:states:us-east-1:111122223333:stateMachine:imports"},
         world=lambda: World(answers={"stepfunctions.ListExecutions": {"executions": listed}}),
     )
-    with running(remind) as run:
+
+
+@pytest.mark.parametrize("waiting", [0, 1, 3])
+def test_a_reminder_is_sent_when_lists_wait(waiting: int) -> None:
+    with running(reminder(waiting)) as run:
         assert run.call({"scheduled_time": "2026-11-30T00:00:00Z"}) == {"waiting": waiting}
         assert run.world.did("reminder") == bool(waiting)
 

@@ -61,7 +61,7 @@ def test_a_mistake_in_a_command_is_the_callers(name: str) -> None:
     assert json.loads(answer["body"])["message"]
 
 
-@pytest.mark.parametrize("name", ["sign", "upload", "delivery", "command", "desired"])
+@pytest.mark.parametrize("name", ["sign", "upload", "delivery", "command", "desired", "room"])
 def test_the_request_that_is_altered_is_answered_well_as_it_is(name: str) -> None:
     subject, _, _, document = REQUESTS[name]
     with running(SUBJECTS[subject]) as run:

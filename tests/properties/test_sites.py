@@ -32,7 +32,8 @@ class Pages:
         return [*pages, {}]
 
 
-def world(source: Objects, site: Objects, broken: str = "") -> World:
+def answers(source: Objects, site: Objects, broken: str = "") -> dict[str, Any]:
+    """Return what S3 and Systems Manager answer of two buckets."""
     buckets = {"source": source, "site": site}
 
     def head(parameters: Any) -> dict[str, Any]:
@@ -48,9 +49,7 @@ def world(source: Objects, site: Objects, broken: str = "") -> World:
         content = buckets[parameters["Bucket"]][parameters["Key"]].encode()
         return {"Body": SimpleNamespace(iter_chunks=lambda _size: [content])}
 
-    return World(
-        answers={"s3.HeadObject": head, "s3.GetObject": body, "s3.CopyObject": {}, "ssm.GetParameter": NO_PAUSE}
-    )
+    return {"s3.HeadObject": head, "s3.GetObject": body, "s3.CopyObject": {}, "ssm.GetParameter": NO_PAUSE}
 
 
 def check(source: Objects, site: Objects, broken: str = "") -> tuple[Any, set[str], set[str]]:
@@ -59,7 +58,7 @@ def check(source: Objects, site: Objects, broken: str = "") -> tuple[Any, set[st
         SITE_REPAIR,
         package="cdp_constructs.delivery.handlers.site_check",
         environment=SITE,
-        world=lambda: world(source, site, broken),
+        world=lambda: World(answers=answers(source, site, broken)),
     )
     with running(subject) as run:
         pages = Pages({"source": source, "site": site})

@@ -326,6 +326,18 @@ def test_the_stack_cannot_be_deleted_by_mistake(synthesis: Synthesis) -> None:
     assert synthesis(as_configured).result.termination_protection
 
 
+def test_the_function_of_requests(synthesis: Synthesis, template_snapshot: SnapshotAssertion) -> None:
+    """The one function that no other committed template has; `make bench` reads its settings there."""
+    whole = synthesis(everything).normalised["Resources"]
+    found = {
+        name: one
+        for name, one in whole.items()
+        if one.get("Properties", {}).get("Handler", "").startswith("handlers.requests")
+    }
+    assert len(found) == 1
+    assert {"Resources": found} == template_snapshot
+
+
 def test_requests_may_invoke_the_function_of_commands_and_nothing_else(whole: dict[str, Any]) -> None:
     found = [one for one in statements(whole, "RequestsFunctionRole") if "lambda:InvokeFunction" in one["Action"]]
     assert [one["Resource"] for one in found] == [
