@@ -80,6 +80,11 @@ def alarms_of(cloud: LocalCloud, deployment: Deployment) -> Iterator[Alarm]:
                     yield Alarm(cloud, deployment, stack, region, short, described)
 
 
+def end_minute(cloud: LocalCloud, more: float = 0) -> None:
+    """Let the minute of the clock end, so that what follows is in one minute, and pass some more."""
+    cloud.metrics.advance(minutes=more, seconds=60.5 - cloud.metrics.now().timestamp() % 60)
+
+
 def states(alarms: Iterable[Alarm]) -> dict[str, str]:
     """Return the state of each alarm."""
     found = {}

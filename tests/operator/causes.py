@@ -7,7 +7,7 @@ nothing real causes within a test is fired by its own metric (`METRIC_ALONE`), a
 import json
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -20,6 +20,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
+from cdp_constructs.local import LocalCloud
 from cdp_constructs.realtime.handlers.channels.lag import HOLDS_FOR
 from cdp_constructs.testing import eventually
 from tests.operator.acts import (
@@ -31,7 +32,7 @@ from tests.operator.acts import (
     silent_devices,
     slow_table,
 )
-from tests.operator.alarms import Alarm
+from tests.operator.alarms import Alarm, end_minute, states
 from tests.operator.mqtt import refused
 from tests.operator.phones import phones_get_errors, phones_wait, picture_mails_refused, saves_refused
 from tests.stacks.chat.clients import live
@@ -719,7 +720,36 @@ CAUSES = (
 )
 
 
-def cause_of(alarm: Alarm) -> Cause | None:
+def cause_of(alarm: Alarm, causes: Sequence[Cause] = CAUSES) -> Cause | None:
     """Return the entry of an alarm, None when there is none."""
-    fitting = [(len(end), cause) for cause in CAUSES for end in cause.ends if end in str(alarm)]
+    fitting = [(len(end), cause) for cause in causes for end in cause.ends if end in str(alarm)]
     return max(fitting, key=lambda pair: pair[0])[1] if fitting else None
+
+
+def check_that_causes_and_alarms_belong_together(causes: Sequence[Cause], alarms: Sequence[Alarm]) -> None:
+    """Look for alarms without a cause, and for causes without an alarm."""
+    missing = [str(alarm) for alarm in alarms if cause_of(alarm, causes) is None]
+    assert missing == [], "say what causes them, as tests/operator/causes.py does"
+    used = {cause_of(alarm, causes) for alarm in alarms}
+    assert [str(cause) for cause in causes if cause not in used] == [], "no alarm has these causes"
+
+
+def check_that_the_cause_raises_its_alarms(
+    cause: Cause, causes: Sequence[Cause], alarms: Sequence[Alarm], cloud: LocalCloud
+) -> None:
+    """Do what causes the alarms of an entry, after looking that none of them is raised."""
+    assert bool(cause.reason) == (cause.act is metric_alone), "say why the metric is put"
+    caused = [alarm for alarm in alarms if cause_of(alarm, causes) is cause]
+    if cause.settles:
+        cloud.check_health()
+        cloud.metrics.advance(minutes=cause.settles)
+    end_minute(cloud)
+    before = states(caused)
+    assert [name for name, state in before.items() if state == "ALARM" and cause.settles] == []
+    for _ in range(cause.rounds):
+        with ExitStack() as lasting:
+            for alarm in caused:
+                lasting.enter_context(cause.act(alarm))
+            end_minute(cloud, cause.passes - 1)
+            after = states(caused)
+    assert {name: state for name, state in after.items() if state != "ALARM"} == {}

@@ -5,7 +5,8 @@ import os
 import re
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import boto3
@@ -84,7 +85,9 @@ def mobile(deployed: Callable[..., Deployment]) -> Deployment:
 
 @pytest.fixture(scope="session")
 def chat_shell(local_cloud: LocalCloud, chat: Chat, tmp_path_factory: pytest.TempPathFactory) -> Shell:
-    return _shell(local_cloud, tmp_path_factory, "docs/runbooks/index.md", {"owner": lambda _command: chat.user().sub})
+    return shell_of(
+        local_cloud, tmp_path_factory, "docs/runbooks/index.md", {"owner": lambda _command: chat.user().sub}
+    )
 
 
 @pytest.fixture(scope="session")
@@ -101,7 +104,7 @@ def iot_shell(local_cloud: LocalCloud, iot: Deployment, tmp_path_factory: pytest
         "serial number": lambda _command: "A-0001",
         "rawData": lambda _command: "eyJhIjogMX0=",
     }
-    return _shell(local_cloud, tmp_path_factory, "docs/runbooks/iot/index.md", values)
+    return shell_of(local_cloud, tmp_path_factory, "docs/runbooks/iot/index.md", values)
 
 
 @pytest.fixture(scope="session")
@@ -118,18 +121,23 @@ def serverless_shell(
         eventually(lambda: states.describe_execution(executionArn=started)["status"] == "FAILED", within=30)
         return str(started)
 
-    return _shell(local_cloud, tmp_path_factory, "docs/runbooks/serverless/index.md", {"execution": execution})
+    return shell_of(local_cloud, tmp_path_factory, "docs/runbooks/serverless/index.md", {"execution": execution})
 
 
 @pytest.fixture(scope="session")
 def mobile_shell(local_cloud: LocalCloud, mobile: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Shell:
     assert mobile.outputs
-    return _shell(local_cloud, tmp_path_factory, "docs/runbooks/mobile/index.md", {})
+    return shell_of(local_cloud, tmp_path_factory, "docs/runbooks/mobile/index.md")
 
 
-def _shell(
-    cloud: LocalCloud, folders: pytest.TempPathFactory, index: str, values: dict[str, Callable[[str], str]]
+def shell_of(
+    cloud: LocalCloud,
+    folders: pytest.TempPathFactory,
+    index: str,
+    values: Mapping[str, Callable[[str], str]] = MappingProxyType({}),
 ) -> Shell:
+    """Return the shell of who works by the pages of a folder, with what stands for names in angle brackets."""
+
     def message(command: str) -> str:
         """Put a message into the queue that the command names, and read its id as the page says: with `show`."""
         (queue,) = re.findall(r"(\S+) <message>", command)

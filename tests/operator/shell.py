@@ -4,7 +4,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -35,15 +35,12 @@ class Shell:
         folder: Gets the commands' stand-ins, and is where the operator works.
         index: The page with the first commands: what it exports is exported.
         placeholders: By name, what is put in place of ``<name>``; gets the command.
-
-    Attributes:
-        done: Commands that have run, for who runs each once.
     """
 
     def __init__(
         self, cloud: LocalCloud, folder: Path, index: str, placeholders: Mapping[str, Callable[[str], str]]
     ) -> None:
-        self.done: set[str] = set()
+        self._done: set[str] = set()
         self._folder = folder
         self._placeholders = placeholders
         lines = (line for block in commands_of(index) for line in block.splitlines())
@@ -67,6 +64,14 @@ class Shell:
         """Return what the index page exports."""
         (value,) = re.findall(rf"\b{name}=(\S+)", self._exports)
         return str(value)
+
+    def run_page(self, page: str, but: Container[str]) -> None:
+        """Run the commands of a page, except some, and those that other pages have too, word for word."""
+        for command in commands_of(page):
+            if command not in but and command not in self._done:
+                self.run(command)
+                if "<" not in command:
+                    self._done.add(command)
 
     def run(self, command: str) -> str:
         """Run a command, and return what it printed; a failure is an error with all of it."""

@@ -1,15 +1,20 @@
 """Every alarm of the systems is raised by its cause, and is not raised before."""
 
 import json
-from contextlib import ExitStack
 
 import pytest
 
 from cdp_constructs.local import Deployment, LocalCloud
 from cdp_constructs.testing import eventually
 from tests.operator.acts import mails_refused
-from tests.operator.alarms import Alarm, alarms_of, states
-from tests.operator.causes import CAUSES, Cause, cause_of, message_in_queue, metric_alone
+from tests.operator.alarms import Alarm, alarms_of, end_minute, states
+from tests.operator.causes import (
+    CAUSES,
+    Cause,
+    check_that_causes_and_alarms_belong_together,
+    check_that_the_cause_raises_its_alarms,
+    message_in_queue,
+)
 from tests.stacks.chat.clients import AWAY, Chat
 
 
@@ -22,33 +27,12 @@ def alarms(
 
 def test_every_alarm_has_a_cause_and_every_cause_an_alarm(alarms: list[Alarm]) -> None:
     assert len(alarms) > 100
-    assert [str(alarm) for alarm in alarms if cause_of(alarm) is None] == [], "add them to tests/operator/causes.py"
-    used = {cause_of(alarm) for alarm in alarms}
-    assert [str(cause) for cause in CAUSES if cause not in used] == [], "no alarm has these causes"
-
-
-def end_minute(cloud: LocalCloud, more: float = 0) -> None:
-    """Let the minute of the clock end, so that what follows is in one minute, and pass some more."""
-    cloud.metrics.advance(minutes=more, seconds=60.5 - cloud.metrics.now().timestamp() % 60)
+    check_that_causes_and_alarms_belong_together(CAUSES, alarms)
 
 
 @pytest.mark.parametrize("cause", CAUSES, ids=str)
 def test_the_cause_raises_the_alarm(cause: Cause, alarms: list[Alarm], local_cloud: LocalCloud) -> None:
-    assert bool(cause.reason) == (cause.act is metric_alone), "say why the metric is put"
-    caused = [alarm for alarm in alarms if cause_of(alarm) is cause]
-    if cause.settles:
-        local_cloud.check_health()
-        local_cloud.metrics.advance(minutes=cause.settles)
-    end_minute(local_cloud)
-    before = states(caused)
-    assert [name for name, state in before.items() if state == "ALARM" and cause.settles] == []
-    for _ in range(cause.rounds):
-        with ExitStack() as lasting:
-            for alarm in caused:
-                lasting.enter_context(cause.act(alarm))
-            end_minute(local_cloud, cause.passes - 1)
-            after = states(caused)
-    assert {name: state for name, state in after.items() if state != "ALARM"} == {}
+    check_that_the_cause_raises_its_alarms(cause, CAUSES, alarms, local_cloud)
 
 
 def test_a_mail_that_is_refused_for_one_address_raises_no_alarm(alarms: list[Alarm], local_cloud: LocalCloud) -> None:
