@@ -3,6 +3,7 @@
 What a bare handler does beside the calls of AWS is here too, where that is the larger part of the work.
 """
 
+import base64
 import io
 import json
 import time
@@ -105,6 +106,10 @@ def _invocations() -> Iterator[_Named]:
 def _of_streams() -> Iterator[_Named]:
     events, streams, outbox, publisher = map(_properties, ("events", "test_streams", "test_outbox", "test_publisher"))
     reading = json.dumps(streams.measured("desk-7")).encode()
+    lines = _properties("test_log_lines")
+    events_of_a_log = base64.b64encode(lines.compressed(json.dumps(lines.sent("well")))).decode()
+    record = {"recordId": "first", "approximateArrivalTimestamp": 1, "data": events_of_a_log}
+    yield "data/log_lines", lines.LOG_LINES, {"records": [record]}
     yield "data/speed_layer", streams.SPEED_LAYER, {"Records": [events.kinesis("1", reading)]}
     yield "messaging/outbox", outbox.OUTBOX, {"Records": [events.dynamodb("1", outbox.event("a"))]}
     yield "chat/publisher", publisher.PUBLISHER, {"Records": [events.dynamodb("1", publisher.posted("a"))]}
@@ -124,6 +129,8 @@ def _of_hooks() -> Iterator[_Named]:
     yield "chat/subscriptions", replace(hooks.SUBSCRIPTIONS, world=member), subscription
     keys = {"RequestType": "Create", "ResourceProperties": {"SecretId": "secret"}, "ResponseURL": "https://answer.test"}
     yield "messaging/vapid_keys", hooks.VAPID_KEYS, {**keys, **dict.fromkeys(_OF_CLOUDFORMATION, "one")}
+    peering = {**keys, "ResourceProperties": {"Region": "eu-west-1", "AttachmentId": "tgw-attach-1"}}
+    yield "network/peering_acceptance", hooks.PEERING, {**peering, **dict.fromkeys(_OF_CLOUDFORMATION, "one")}
     replay = replace(hooks.REPLAY, world=_deliveries(hooks.REPLAY_PREFIX))
     yield "workflow/replay", replay, {"from": "2026-11-24T10:00:00Z", "to": "2026-11-24T11:00:00Z"}
     decisions = _properties("test_decisions")

@@ -31,6 +31,7 @@ REASONS: Mapping[str, str] = {
     "chat/notifier": "holds the members of every room of a batch at once, while people wait for notices",
     "chat/subscriptions": _EVERYBODY,
     "data/index_reconciliation": _PARALLEL,
+    "data/log_lines": "a batch is megabytes of compressed log, in memory as bytes, as events and as lines",
     "data/speed_layer": "a batch of a stream is up to 6 MB, and the next one waits for it",
     "data/user_data": "a document of up to 3 MB is in memory as text, as base64 and as bytes",
     "delivery/key_rotation": "makes an RSA key pair, which takes seconds with little CPU",

@@ -233,10 +233,10 @@ def _calls(figures: dict[str, Any]) -> list[str]:
             batches, no checks, no log, no correlation. boto3 does all but open connections. Goal: at most
             {_CALL_GOAL}. What ours does beside its calls takes a twentieth to a fifth of a millisecond: the batch and
             the correlation, one line of log, the checks. It is above the goal where there is one call, or none, and
-            where work is no call of AWS: `deep_health_check` asks a partner, `scale_up` makes its client when a
-            schedule calls it, `web_socket_authorization` reads a token and its claims. The bare handler of thumbnails
-            makes the same picture in its own process; ours makes it in a process that ends with the picture, so that a
-            hostile file costs only itself.
+            where work is no call of AWS: `deep_health_check` asks a partner, `scale_up` and `peering_acceptance` make
+            their client when they are called, `web_socket_authorization` reads a token and its claims, `log_lines`
+            unpacks and packs. The bare handler of thumbnails makes the same picture in its own process; ours makes it
+            in a process that ends with the picture, so that a hostile file costs only itself.
             """
         ),
         *_table(["handler", "calls of AWS", "ours", "bare", "ratio"], rows),
