@@ -125,12 +125,20 @@ def catch_up_stages(fleet: Fleet, choice: Choice, outage_seconds: float = 3600) 
 
     rate = publishes_per_second(fleet, choice)
     messages, size = fleet.devices * kept_publishes(fleet, outage_seconds), kept_bytes(fleet, outage_seconds)
-    requests = lambda second: share(second) * messages + rate  # noqa: E731 - three of them in one place
-    arriving = lambda second: share(second) * fleet.devices * size + rate * publish_bytes(fleet, choice)  # noqa: E731
+    writes_of_a_message = writes(fleet, choice) / 60 / MINUTES_A_MONTH / rate
+
+    def requests(second: float) -> float:
+        return share(second) * messages + rate
+
+    def arriving(second: float) -> float:
+        return share(second) * fleet.devices * size + rate * publish_bytes(fleet, choice)
+
+    def written(second: float) -> float:
+        return requests(second) * writes_of_a_message
+
     number = shards(fleet, choice)
     capacity = number * quota("kinesis.shard_bytes_a_second").value
     table = quota("dynamodb.on_demand_writes_a_second").value
-    written = lambda second: requests(second) * writes(fleet, choice) / 60 / MINUTES_A_MONTH / rate  # noqa: E731
     evaluations = quota("iot.rule_evaluations_a_second").value
     return [
         Stage("All are connected", CONNECTS_A_SECOND, "connects/s", CONNECTS_A_SECOND, connecting),
