@@ -14,7 +14,7 @@ from cdp_constructs.data._parquet import ERRORS
 
 # Firehose itself retries for some minutes before an alarm is of use.
 _SLACK = Duration.minutes(10)
-# Part of the invocations; one that fails is tried again.
+# Part of the invocations; one that fails is retried.
 _SUCCESS_THAT_ALARMS = 0.5
 _BEHIND_THAT_ALARMS = Duration.minutes(5)
 

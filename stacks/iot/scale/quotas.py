@@ -120,8 +120,8 @@ def catch_up_stages(fleet: Fleet, choice: Choice, outage_seconds: float = 3600) 
 
     def share(second: float) -> float:
         """Part of the devices that begin to send in a second: connected evenly, then waiting evenly."""
-        begun, ended = min(second, connecting), max(0.0, second - waiting)
-        return max(0.0, begun - ended) / (connecting * waiting)
+        first, last = max(0.0, second - waiting), min(second, connecting)
+        return max(0.0, last - first) / (connecting * waiting)
 
     rate = publishes_per_second(fleet, choice)
     messages, size = fleet.devices * kept_publishes(fleet, outage_seconds), kept_bytes(fleet, outage_seconds)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from cdp_constructs.local import LocalCloud
+from cdp_constructs.local.services.firehose import transformation
 from cdp_constructs.testing import eventually
 from tests.local.resources import allow, arn, function, role
 
@@ -118,3 +119,11 @@ def test_a_role_that_may_not_invoke_delivers_nothing(cloud: LocalCloud, outputs:
     deliver(cloud, outputs["Refused"], "a one")
     assert failures(cloud, outputs["Bucket"], "refused", 1) == [(1, "Lambda.InvokeAccessDenied", "a one")]
     assert objects(cloud, outputs["Bucket"], "refused/") == {}
+
+
+@pytest.mark.parametrize(("megabytes", "expected"), [(0.5, [1, 1, 1, 1, 1]), (1, [2, 2, 1]), (0.1, [1, 1, 1, 1, 1])])
+def test_a_function_gets_no_more_at_once_than_its_parameter_says(megabytes: float, expected: list[int]) -> None:
+    batch: list[Any] = [((str(number), b"x" * 400_000, 0.0), None) for number in range(5)]
+    parts = list(transformation._parts(batch, megabytes * 1_048_576))
+    assert [len(part) for part in parts] == expected
+    assert [record for part in parts for record in part] == batch
