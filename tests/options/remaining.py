@@ -46,6 +46,7 @@ from cdp_constructs import (
     MonitoringIntegration,
     PrivateCacheDistribution,
     RealtimeChannels,
+    RegionMesh,
     ReleasedFunction,
     ReplicatedDatabase,
     RollbackAlarm,
@@ -68,6 +69,7 @@ from cdp_constructs import (
     WebhookSource,
     WebSocketChannels,
     WeightedRecords,
+    WeightedTransition,
     Workflow,
 )
 from tests.options.probe import Probe
@@ -350,7 +352,7 @@ def call_rest(stack: Stack) -> None:
     given = route53.HostedZone.from_hosted_zone_attributes(
         stack, "GivenZone", hosted_zone_id="Z1", zone_name="example.com"
     )
-    WeightedRecords(
+    records = WeightedRecords(
         zone=given,
         domain_name="shop.example.com",
         current=route53.RecordTarget.from_ip_addresses("203.0.113.7"),
@@ -358,3 +360,11 @@ def call_rest(stack: Stack) -> None:
         record_types=["A", "AAAA"],
         ttl=Duration.seconds(30),
     )
+    metric = cloudwatch.Metric(namespace="Shop", metric_name="Orders")
+    orders = cloudwatch.Alarm(stack, "OrdersOfNew", metric=metric, threshold=1, evaluation_periods=1)
+    move = WeightedTransition(stack, "GivenMove", target=records, alarms=[orders])
+    move.grant_start(iam.Role(stack, "Mover", assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com")))
+    vpc = ec2.Vpc(stack, "MeshVpc", max_azs=2, ip_addresses=ec2.IpAddresses.cidr("10.77.0.0/16"))
+    mesh = RegionMesh(stack, "GivenMesh", vpc=vpc)
+    mesh.metric_unrouted_packets(period=Duration.minutes(5))
+    mesh.metric_blackhole_packets(period=Duration.minutes(5))
