@@ -102,7 +102,7 @@ class Difference:
     reason: str
 
 
-_SEND_AGAIN_SECONDS = 5.0
+_SEND_AGAIN_SECONDS, _COLD_SECONDS = 5.0, 20.0
 _REASONS: Mapping[tuple[str, str, str], str] = {}
 """Why what was measured is not what the templates say, by board, wish and loss, where no rule below says it."""
 
@@ -151,9 +151,17 @@ def _reason(board: str, judgement: Judgement, outcome: Outcome) -> str:
         return (
             "a worker that dies keeps what it had in hand until the queue shows it again; no way goes through a queue"
         )
-    if outcome.seconds < MOMENT_SECONDS <= measured <= _SEND_AGAIN_SECONDS:
+    goes_on = outcome.seconds < MOMENT_SECONDS
+    if goes_on and _functions_on_the_way(judgement, outcome) and measured <= _COLD_SECONDS:
+        return "every process of the function is killed at once here, and is started again; on AWS others run"
+    if goes_on and measured <= _SEND_AGAIN_SECONDS:
         return "what a dead server was answering, and who was connected to it, comes back when the client tries again"
     return ""
+
+
+def _functions_on_the_way(judgement: Judgement, outcome: Outcome) -> bool:
+    [way] = [one.way for one in judgement.wishes if one.wish.name == outcome.wish]
+    return any(judgement.graph.parts[name].type == "AWS::Lambda::Function" for name in way)
 
 
 def _shown_again(judgement: Judgement) -> float:
