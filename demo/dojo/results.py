@@ -112,7 +112,7 @@ def with_measured(brief: str, measured: Iterable[Measurement]) -> str:
         for wish, seconds in one.stopped.items():
             of_wish = longest.setdefault(wish, {})
             of_wish[one.drill.lost] = max(round(seconds, 1), of_wish.get(one.drill.lost, 0.0))
-    for wish, table in document["wishes"].items():  # type: ignore[union-attr]
+    for wish, table in document["wishes"].items():
         if wish in longest:
             values = tomlkit.table()
             values.comment("seconds, by `make dojo`")
