@@ -301,6 +301,8 @@ BOARDS = {
                 "By design: North America is lost",
                 "nobody is served in Tokyo either until it is back, and nothing is lost",
                 lambda on: lose_north_america(on, seconds=5, within=60),
+                lost="Region",
+                until_repaired=True,
             ),
         ),
         cannot="the loss of North America, which has the only table: Tokyo has servers, and nothing that they could "

@@ -162,7 +162,7 @@ async def lose_north_america(on: Faults, *, seconds: float, within: float) -> st
     stage, crowd, america = on.stage, on.crowd, _america(on.stage)
     async with crowd.talking():
         await asyncio.sleep(1)
-        watch = Watch(crowd.ledger)
+        watch = on.watch = Watch(crowd.ledger)
         with stage.cloud.cut_off(america.region):
             # What was under way has come back by then.
             await asyncio.sleep(1)
@@ -170,8 +170,8 @@ async def lose_north_america(on: Faults, *, seconds: float, within: float) -> st
             await asyncio.sleep(seconds)
             served = [one for one in watch.answers if one.failure is None and one.at - one.seconds > cut]
             expect(not served, f"{len(served)} requests were answered without North America")
-        back = time.monotonic()
-        await _served(Watch(crowd.ledger), within)
+        watch.restored = back = time.monotonic()
+        await on.calm(watch, within)
         again = time.monotonic() - back
     return f"nobody was served meanwhile; {watch.told()}; twenty answers in a row {again:.1f} s after it was back"
 
