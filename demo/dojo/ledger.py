@@ -30,7 +30,7 @@ class Said:
 
     author: str
     began: float
-    """By the clock of ``time.monotonic``: when its author began to send it."""
+    """By the clock of ``time.monotonic``: when its author started to send it."""
     at: float
     """When it was answered."""
 
@@ -72,7 +72,7 @@ class Ledger:
 
         Args:
             people: Who listens.
-            since: Messages count that were begun later.
+            since: Messages count that were started later.
         """
         said = {identity: one for identity, one in self.said.items() if one.began >= since}
         latest = since
@@ -89,7 +89,7 @@ class Ledger:
         """Return the seconds that a message took at most from its server's answer to a listener.
 
         Args:
-            since: Messages count that were begun later.
+            since: Messages count that were started later.
         """
         took = [
             at - one.at

@@ -133,7 +133,7 @@ def test_everybody_has_sent_and_received_again_when_the_last_of_them_has() -> No
     ledger.heard = {"before": {"ben": 10.5}, "of ann": {"ben": 12.5}}
     assert ledger.again(["ann", "ben"], since=10.0) is None
     ledger.said["of ben"] = Said("ben", 9.0, 13.0)
-    assert ledger.again(["ann", "ben"], since=10.0) is None, "it was begun before"
+    assert ledger.again(["ann", "ben"], since=10.0) is None, "it was started before"
     ledger.said["of ben"] = Said("ben", 10.0, 13.0)
     ledger.heard["of ben"] = {"ben": 13.1}
     assert ledger.again(["ann", "ben"], since=10.0) is None, "ann has received nothing"
