@@ -29,6 +29,7 @@ PRINCIPALS = {
     "lambda.amazonaws.com",
     "logdelivery.elasticloadbalancing.amazonaws.com",
     "logging.s3.amazonaws.com",
+    "logs.amazonaws.com",
     "logs.us-east-1.amazonaws.com",
     "redshift-serverless.amazonaws.com",
     "redshift.amazonaws.com",

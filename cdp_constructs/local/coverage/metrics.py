@@ -265,6 +265,11 @@ DOCUMENTED: Mapping[str, Documented] = {
         {},
         {"TransitGateway": "BytesIn BytesOut PacketsIn PacketsOut PacketDropCountBlackhole PacketDropCountNoRoute"},
     ),
+    "AWS/Logs": Documented(
+        f"{_DOCS}/AmazonCloudWatch/latest/logs/CloudWatch-Logs-Monitoring-CloudWatch-Metrics.html",
+        {"DestinationType+FilterName+LogGroupName": "DeliveryErrors"},
+        {"DestinationType+FilterName+LogGroupName": "DeliveryThrottling ForwardedBytes ForwardedLogEvents"},
+    ),
 }
 """By namespace. Where the table has not all of a page, it has what templates have needed so far."""
 
