@@ -30,7 +30,6 @@ __all__ = [
     "measured_drills",
     "page_with_tables",
     "pictures",
-    "unused_reasons",
 ]
 
 _ROOT = Path(__file__).parents[2]
@@ -103,8 +102,6 @@ class Difference:
 
 
 _SEND_AGAIN_SECONDS, _COLD_SECONDS = 5.0, 20.0
-_REASONS: Mapping[tuple[str, str, str], str] = {}
-"""Why what was measured is not what the templates say, by board, wish and loss, where no rule below says it."""
 
 
 def judged(assembly: Path, exhibit: Exhibit) -> Judgement:
@@ -125,7 +122,7 @@ def judge_all(dojo: Path, chat: Path) -> dict[str, Judgement]:
 def compared(found: Mapping[str, Judgement]) -> list[Difference]:
     """Return what was measured beside what the templates say."""
     return [
-        Difference(board, outcome, _reason(board, judgement, outcome) if outcome.differs else "")
+        Difference(board, outcome, _reason(judgement, outcome) if outcome.differs else "")
         for board, judgement in found.items()
         for one in judgement.wishes
         for outcome in one.outcomes
@@ -133,24 +130,18 @@ def compared(found: Mapping[str, Judgement]) -> list[Difference]:
     ]
 
 
-def unused_reasons(found: Mapping[str, Judgement]) -> list[tuple[str, str, str]]:
-    """Return the reasons for differences that are not there."""
-    differ = {(one.board, one.outcome.wish, one.outcome.loss) for one in compared(found) if one.outcome.differs}
-    return [place for place in _REASONS if place not in differ]
-
-
-def _reason(board: str, judgement: Judgement, outcome: Outcome) -> str:
+def _reason(judgement: Judgement, outcome: Outcome) -> str:
     """Return why what was measured is not what the templates say; empty when nobody has said so."""
     measured = outcome.measured or 0.0
     part = judgement.graph.parts.get(outcome.part)
-    if reason := _REASONS.get((board, outcome.wish, outcome.loss)):
-        return reason
     if part is not None and part.type.startswith("AWS::RDS::") and measured < MOMENT_SECONDS < outcome.seconds:
         return "AWS notices that a machine is gone and moves a name; here its process ends, and the next one takes over"
     if MOMENT_SECONDS < outcome.seconds < measured <= _shown_again(judgement) + _SEND_AGAIN_SECONDS:
         return (
             "a worker that dies keeps what it had in hand until the queue shows it again; no way goes through a queue"
         )
+    if outcome.loss == "Region" and measured < MOMENT_SECONDS < outcome.seconds < float("inf"):
+        return "the client knows every Region and goes to the next one at once; who asks by the one name waits for DNS"
     goes_on = outcome.seconds < MOMENT_SECONDS
     if goes_on and _functions_on_the_way(judgement, outcome) and measured <= _COLD_SECONDS:
         return "every process of the function is killed at once here, and is started again; on AWS others run"
