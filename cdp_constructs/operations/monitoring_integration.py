@@ -115,9 +115,13 @@ class MonitoringIntegration(Construct):
         _check_place(self, address, host, port)
         _check_resources(self, vpc, topic, reader)
         if topic is None:
-            # Without a key of the caller's there is a new one, to be kept or not.
-            kept = {} if encryption_key is not None else {"removal_policy": removal_policy}
-            topic = AlarmTopic(self, "Alarms", encryption_key=encryption_key, **kept).topic
+            topic = AlarmTopic(
+                self,
+                "Alarms",
+                encryption_key=encryption_key,
+                # Of the key that it makes without one.
+                removal_policy=removal_policy if encryption_key is None else RemovalPolicy.RETAIN,
+            ).topic
         self.topic = topic
         self.report_dead_letter_queue = add_dead_letter_queue(
             self,

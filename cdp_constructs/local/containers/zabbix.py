@@ -9,7 +9,7 @@ __all__ = ["MISSING", "programs"]
 
 MISSING = (
     "containers of zabbix/zabbix-server-pgsql run with Debian's package: "
-    "apt-get install --no-install-recommends zabbix-server-pgsql"
+    "apt-get install --no-install-recommends zabbix-server-pgsql; and with the extra `servers`"
 )
 _PLACES = "/usr/sbin:/usr/local/sbin"
 _FILES = Path("/usr/share/zabbix-server-pgsql")

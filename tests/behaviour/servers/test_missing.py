@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from aws_cdk import App, Stack
+from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_rds as rds
 from aws_cdk import aws_sqs as sqs
 
@@ -33,6 +34,11 @@ def database(stack: Stack) -> None:
     )
 
 
+def monitoring(stack: Stack) -> None:
+    task = ecs.FargateTaskDefinition(stack, "Task")
+    task.add_container("Zabbix", image=ecs.ContainerImage.from_registry("zabbix/zabbix-server-pgsql:6.0-alpine"))
+
+
 def test_one_line_for_each_kind_of_server_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "sitecustomize.py").write_text(WITHOUT)
     others = [os.environ["PYTHONPATH"]] if "PYTHONPATH" in os.environ else []
@@ -40,11 +46,14 @@ def test_one_line_for_each_kind_of_server_names_the_extra(tmp_path: Path, monkey
     app = App(outdir=str(tmp_path / "cdk.out"))
     database(Stack(app, "Database"))
     add_cache(Stack(app, "Cache"))
+    monitoring(Stack(app, "Monitoring"))
     sqs.Queue(Stack(app, "Queue"), "Queue", enforce_ssl=True)
     assembly = app.synth().directory
     with LocalCloud.start(timeout=120) as cloud:
         assert cloud.deploy(assembly, stacks=["Queue"]).missing == ()
         [line] = cloud.deploy(assembly, stacks=["Database"]).missing
         assert line == f"databases run with the extra `servers`: {INSTALL}"
-        both = cloud.deploy(assembly).missing
-        assert both == (line, f"caches run with the extra `servers`: {INSTALL}")
+        [of_zabbix] = cloud.deploy(assembly, stacks=["Monitoring"]).missing
+        assert "apt-get install --no-install-recommends zabbix-server-pgsql" in of_zabbix
+        every = cloud.deploy(assembly).missing
+        assert every == (line, f"caches run with the extra `servers`: {INSTALL}", of_zabbix)
