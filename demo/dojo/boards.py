@@ -205,6 +205,7 @@ BOARDS = {
                 "A server is killed",
                 "nobody signs in again; no request fails, at most 12 are sent again; two again within 120 s",
                 lambda on: kill_a_server(on, allowed=Allowed(sent_again=12), within=120),
+                lost="instance",
             ),
             Drill("Somebody signs out at one server", "no server knows the token any more", end_a_session),
             Drill(
