@@ -6,7 +6,6 @@ import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import timedelta
 
 import pytest
 from aws_cdk import App, Duration, Environment, RemovalPolicy, Stack
@@ -19,6 +18,7 @@ from cdp_constructs.core.runbooks import use_runbooks
 from cdp_constructs.local import Deployment, LocalCloud
 from cdp_constructs.testing import Synthesis, architecture, eventually
 from docs.examples import delivery_pipeline
+from tests.operator.acts import counted
 from tests.operator.alarms import Alarm, alarms_of
 from tests.operator.causes import (
     Cause,
@@ -118,16 +118,8 @@ def shell(local_cloud: LocalCloud, deployment: Deployment, tmp_path_factory: pyt
 
 
 def _counts(alarm: Alarm) -> float:
-    """Return how much the metric of an alarm has counted in the last minutes."""
-    (metric,), now = alarm.metrics, alarm.cloud.metrics.now()
-    found = alarm.client("cloudwatch").get_metric_statistics(
-        **{name: metric[name] for name in ("Namespace", "MetricName", "Dimensions")},
-        StartTime=now - timedelta(minutes=3),
-        EndTime=now + timedelta(minutes=1),
-        Period=60,
-        Statistics=["Sum"],
-    )
-    return float(sum(point["Sum"] for point in found["Datapoints"]))
+    (metric,) = alarm.metrics
+    return counted(alarm, metric["MetricName"])
 
 
 @contextmanager
