@@ -16,13 +16,14 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from stacks.dojo.app.model import Account, Code, Device, NewFile, NewMessage, Person, Posting, Room
+from stacks.dojo.app.model import Account, Code, Device, Member, NewFile, NewMessage, Person, Posting, Room
 from stacks.dojo.app.notices import Subscription, deliver
 from stacks.dojo.app.pages import room_page, share_links
 from stacks.dojo.app.ports import UnavailableError
 from stacks.dojo.app.services import Services
 from stacks.dojo.app.sessions import hash_of, is_password
 from stacks.dojo.app.settings import Settings
+from stacks.dojo.app.user_pool import UserPool
 
 __all__ = ["application"]
 
@@ -161,16 +162,38 @@ async def _deep(request: Request) -> Response:
     return JSONResponse({"status": "ok"})
 
 
+async def _member(request: Request, pool: UserPool) -> tuple[str, str]:
+    """Return the name that a member of the pool gives, and what is kept of it: no password verifies against that."""
+    member = await _body(request, Member)
+    subject = await pool.member(member.token)
+    if subject is None:
+        raise HTTPException(
+            401, "the token is not one of the user pool, or has expired", {"WWW-Authenticate": "Bearer"}
+        )
+    return member.name, f"user-pool:{subject}"
+
+
 async def _register(request: Request) -> Response:
+    services = _services(request)
+    if services.user_pool is not None:
+        name, kept = await _member(request, services.user_pool)
+        if not await services.store.register(name, kept):
+            raise HTTPException(409, "the name is taken")
+        return JSONResponse({"name": name}, 201)
     account = await _body(request, Account)
-    if not await _services(request).store.register(account.name, await hash_of(account.password)):
+    if not await services.store.register(account.name, await hash_of(account.password)):
         raise HTTPException(409, "the name is taken")
     return JSONResponse({"name": account.name}, 201)
 
 
 async def _sign_in(request: Request) -> Response:
-    account = await _body(request, Account)
     services = _services(request)
+    if services.user_pool is not None:
+        name, kept = await _member(request, services.user_pool)
+        if await services.store.password(name) != kept:
+            raise HTTPException(401, "the name is not yours", {"WWW-Authenticate": "Bearer"})
+        return JSONResponse({"token": await services.sessions.open(name)}, 201)
+    account = await _body(request, Account)
     if not await is_password(account.password, await services.store.password(account.name)):
         raise HTTPException(401, "name or password is wrong", {"WWW-Authenticate": "Bearer"})
     return JSONResponse({"token": await services.sessions.open(account.name)}, 201)

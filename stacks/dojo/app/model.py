@@ -13,6 +13,7 @@ __all__ = [
     "Account",
     "Code",
     "Device",
+    "Member",
     "Message",
     "NewFile",
     "NewMessage",
@@ -48,6 +49,13 @@ class Account(_Input):
 
     name: Person
     password: str = Field(min_length=8, max_length=200)
+
+
+class Member(_Input):
+    """What a member of a user pool registers and signs in with: an ID token or an access token of the pool."""
+
+    name: Person
+    token: str = Field(min_length=1, max_length=15_000)
 
 
 class Device(_Input):

@@ -21,6 +21,7 @@ from stacks.dojo.app.settings import Settings
 from stacks.dojo.app.store import DatabaseStore
 from stacks.dojo.app.table import Table
 from stacks.dojo.app.table_store import TableStore
+from stacks.dojo.app.user_pool import UserPool, keys_of
 
 __all__ = ["Services", "store_of"]
 
@@ -89,6 +90,14 @@ class Services:
         name = self.settings.file_index
         index = None if name is None else boto3.resource("dynamodb", region_name=region).Table(name)
         return BucketFiles(s3, functions, cast("str", self.settings.bucket), function, index)
+
+    @cached_property
+    def user_pool(self) -> UserPool | None:
+        """Who has the passwords; None when the chat has them."""
+        if self.settings.sign_in != "user_pool":
+            return None
+        pool_id = cast("str", self.settings.user_pool_id)
+        return UserPool(pool_id, cast("str", self.settings.user_pool_client), keys_of(pool_id))
 
     @cached_property
     def mails(self) -> Mails | None:

@@ -14,6 +14,7 @@ _NEEDS: dict[tuple[str, str], tuple[str, ...]] = {
     ("fan_out", "cache"): ("cache_url",),
     ("sessions", "cache"): ("cache_url",),
     ("sessions", "table"): ("session_table",),
+    ("sign_in", "user_pool"): ("user_pool_id", "user_pool_client"),
     ("latest", "cache"): ("cache_url",),
     ("files", "bucket"): ("bucket", "form_function"),
     ("notices", "topic"): ("notice_topic",),
@@ -48,6 +49,10 @@ class Settings(BaseSettings):
         database_patience: Seconds for which a request is retried while the database or the table does not answer.
         session_key: Signs sessions; at least 32 bytes.
         session_hours: How long a session lasts.
+        sign_in: Who says who somebody is: a ``password`` of the chat, or an Amazon Cognito ``user_pool``; then the chat
+            has no passwords, and a name belongs to the member who took it.
+        user_pool_id: The pool, such as ``us-west-2_a1B2c3D4e``.
+        user_pool_client: The app client whose tokens are accepted.
         intake: Where a message goes first: to the store, whichever it is (``database``), or to a queue that workers
             read.
         queue_url: The FIFO queue.
@@ -94,6 +99,9 @@ class Settings(BaseSettings):
     database_patience: float = 8.0
     session_key: SecretStr
     session_hours: float = 12.0
+    sign_in: Literal["password", "user_pool"] = "password"
+    user_pool_id: str | None = None
+    user_pool_client: str | None = None
     intake: Literal["database", "queue"] = "database"
     queue_url: str | None = None
     dead_letter_queue_url: str | None = None
