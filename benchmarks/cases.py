@@ -110,6 +110,11 @@ def _of_streams() -> Iterator[_Named]:
     events_of_a_log = base64.b64encode(lines.compressed(json.dumps(lines.sent("well")))).decode()
     record = {"recordId": "first", "approximateArrivalTimestamp": 1, "data": events_of_a_log}
     yield "data/log_lines", lines.LOG_LINES, {"records": [record]}
+    several = base64.b64encode(
+        streams.gathered(json.dumps({"message_id": "m", "at": 1, "temperature": 20})).encode()
+    ).decode()
+    batch = {"invocationId": "batch-1", "records": [{**record, "data": several}]}
+    yield "data/gathered_records", streams.SPLITTING, batch
     yield "data/speed_layer", streams.SPEED_LAYER, {"Records": [events.kinesis("1", reading)]}
     yield "messaging/outbox", outbox.OUTBOX, {"Records": [events.dynamodb("1", outbox.event("a"))]}
     yield "chat/publisher", publisher.PUBLISHER, {"Records": [events.dynamodb("1", publisher.posted("a"))]}
@@ -131,6 +136,7 @@ def _of_hooks() -> Iterator[_Named]:
     yield "messaging/vapid_keys", hooks.VAPID_KEYS, {**keys, **dict.fromkeys(_OF_CLOUDFORMATION, "one")}
     peering = {**keys, "ResourceProperties": {"Region": "eu-west-1", "AttachmentId": "tgw-attach-1"}}
     yield "network/peering_acceptance", hooks.PEERING, {**peering, **dict.fromkeys(_OF_CLOUDFORMATION, "one")}
+    yield "workflow/weighted_transition", hooks.TRANSITION, {"action": "move", "share": 10, "after": 0}
     replay = replace(hooks.REPLAY, world=_deliveries(hooks.REPLAY_PREFIX))
     yield "workflow/replay", replay, {"from": "2026-11-24T10:00:00Z", "to": "2026-11-24T11:00:00Z"}
     decisions = _properties("test_decisions")

@@ -129,11 +129,10 @@ def inside_a_stage(app: App) -> BatchLayer:
 
 
 architecture(example)
-MAIN = [defaults, all_options, existing_resources]
+MAIN = [defaults, all_options, existing_resources, taking_gathered_records]
 EVERY = [
     *MAIN,
     reading_a_stream,
-    taking_gathered_records,
     reading_an_encrypted_stream,
     one_key_for_all,
     two_in_one_stack,

@@ -38,8 +38,9 @@ SIZE = f"{FOLDER}/size.md"
 OF_BOARDS = [
     f"{FOLDER}/{name}.md"
     for name in (
-        *("drift", "free-storage", "lost-messages", "mail-failures", "message-dead-letter-queue"),
-        *("reconciliation-dead-letter-queue", "rejected", "throttled", "throttled-sign-ins", "unhealthy"),
+        *("bounce-rate", "complaint-rate", "delivery-throttled", "drift", "free-storage", "freshness", "lost-lines"),
+        *("mail-failures", "message-dead-letter-queue", "reconciliation-dead-letter-queue", "rejected"),
+        *("rejected-records", "throttled-sign-ins", "transformation", "unhealthy"),
     )
 ]
 

@@ -18,7 +18,7 @@ _phones: dict[int, Phone] = {}
 
 
 def phone_of(alarm: Alarm) -> Phone:
-    """Return one phone for the session, which is told of its pictures by mail."""
+    """Return one phone for the session, which gets mails about its pictures."""
     if id(alarm.cloud) not in _phones:
         backend = Backend(alarm.cloud, alarm.deployment)
         address = f"{uuid4()}@example.com"

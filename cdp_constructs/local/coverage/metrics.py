@@ -137,7 +137,10 @@ DOCUMENTED: Mapping[str, Documented] = {
             "DeliveryStreamName": "DeliveryToS3.DataFreshness DeliveryToS3.Success DeliveryToS3.Records "
             "FailedConversion.Records IncomingRecords IncomingBytes ThrottledRecords"
         },
-        {"DeliveryStreamName": "SucceedConversion.Records DeliveryToS3.Bytes BackupToS3.DataFreshness"},
+        {
+            "DeliveryStreamName": "SucceedConversion.Records DeliveryToS3.Bytes BackupToS3.DataFreshness "
+            "KinesisMillisBehindLatest"
+        },
     ),
     "AWS/IoT": Documented(
         f"{_DOCS}/iot/latest/developerguide/metrics_dimensions.html",
