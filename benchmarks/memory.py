@@ -30,7 +30,7 @@ REASONS: Mapping[str, str] = {
     "chat/message_archive": "a batch is up to 6 MB, and is in memory as text, as messages and as the object",
     "chat/notifier": "holds the members of every room of a batch at once, while people wait for notices",
     "chat/subscriptions": _EVERYBODY,
-    "data/gathered_records": "a batch, in memory as bytes, as measurements and as lines, while Firehose's next one waits",
+    "data/gathered_records": "a batch, in memory as bytes, as measurements and as lines, and the next one waits",
     "data/index_reconciliation": _PARALLEL,
     "data/log_lines": "a batch is megabytes of compressed log, in memory as bytes, as events and as lines",
     "data/speed_layer": "a batch of a stream is up to 6 MB, and the next one waits for it",

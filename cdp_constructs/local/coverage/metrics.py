@@ -135,12 +135,10 @@ DOCUMENTED: Mapping[str, Documented] = {
         f"{_DOCS}/firehose/latest/dev/monitoring-with-cloudwatch-metrics.html",
         {
             "DeliveryStreamName": "DeliveryToS3.DataFreshness DeliveryToS3.Success DeliveryToS3.Records "
-            "FailedConversion.Records IncomingRecords IncomingBytes ThrottledRecords"
+            "FailedConversion.Records IncomingRecords IncomingBytes KinesisMillisBehindLatest ThrottledRecords "
+            "ExecuteProcessing.Duration ExecuteProcessing.Success SucceedProcessing.Records"
         },
-        {
-            "DeliveryStreamName": "SucceedConversion.Records DeliveryToS3.Bytes BackupToS3.DataFreshness "
-            "KinesisMillisBehindLatest"
-        },
+        {"DeliveryStreamName": "SucceedConversion.Records DeliveryToS3.Bytes BackupToS3.DataFreshness"},
     ),
     "AWS/IoT": Documented(
         f"{_DOCS}/iot/latest/developerguide/metrics_dimensions.html",
