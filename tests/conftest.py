@@ -25,7 +25,10 @@ _TOGETHER = {
     **{f"tests/stacks/serverless/test_{name}": "templates of the price lists" for name in ("stacks", "runbooks")},
     **{
         f"tests/stacks/dojo/{board}/": "templates of the boards"
-        for board in ("after_6", "disconnect", "umin_chat", "anonymous", "sketch_book", "browser_only", "common_board")
+        for board in (
+            *("after_6", "disconnect", "elasticache", "umin_chat", "anonymous"),
+            *("sketch_book", "browser_only", "common_board"),
+        )
     },
 }
 
