@@ -1,7 +1,6 @@
 """Log groups whose events are collected."""
 
 from collections.abc import Collection
-from typing import cast
 
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_glue as glue
@@ -112,7 +111,7 @@ def log_groups_of(aggregation: Construct, scope: IConstruct, collected: Collecti
         scope: The construct.
         collected: The paths of those that it collects.
     """
-    found = [cast("logs.LogGroup", each) for each in scope.node.find_all() if isinstance(each, logs.LogGroup)]
+    found = [each for each in scope.node.find_all() if isinstance(each, logs.LogGroup)]
     return [each for each in found if not _is_own(aggregation, each) and each.node.path not in collected]
 
 
