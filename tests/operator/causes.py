@@ -249,6 +249,27 @@ def delivery_late(alarm: Alarm) -> Iterator[None]:
     alarm.cloud.flush_delivery_stream(stream, alarm.region)
 
 
+@contextmanager
+def splitting_fails(alarm: Alarm) -> Iterator[None]:
+    """Let a delivery stream have records for its function, from which all concurrency was taken."""
+    lambda_, stream = alarm.client("lambda"), alarm.dimension("DeliveryStreamName")
+    function = alarm.physical("TelemetryBatchSplittingFunction")
+    before = {one["Timestamp"] for one in _counted(alarm)}
+    lambda_.put_function_concurrency(FunctionName=function, ReservedConcurrentExecutions=0)
+
+    def mostly_failed() -> bool:
+        # What another cause has left may still succeed: one record more.
+        alarm.client("firehose").put_record(DeliveryStreamName=stream, Record={"Data": b"{}"})
+        alarm.cloud.flush_delivery_stream(stream, alarm.region)
+        found = [one for one in _counted(alarm) if one["Timestamp"] not in before]
+        calls = sum(one["SampleCount"] for one in found)
+        return bool(calls > 2 * sum(one["Sum"] for one in found))
+
+    eventually(mostly_failed, within=60, what="calls of the function that failed")
+    yield
+    lambda_.delete_function_concurrency(FunctionName=function)
+
+
 # --- the chat's API
 
 
@@ -579,7 +600,7 @@ def _counted(alarm: Alarm) -> list[dict[str, Any]]:
         "StartTime": now - timedelta(hours=1),
         "EndTime": now + timedelta(minutes=5),
         "Period": 60,
-        "Statistics": ["Sum"],
+        "Statistics": ["Sum", "SampleCount"],
     }
     named = {name: metric[name] for name in ("Namespace", "MetricName", "Dimensions")}
     points: list[dict[str, Any]] = alarm.client("cloudwatch").get_metric_statistics(**named, **asked)["Datapoints"]
@@ -658,6 +679,7 @@ CAUSES = (
     Cause(("SpeedThrottledAlarm",), records_throttled, rounds=3),
     Cause(("BatchThrottledAlarm",), deliveries_throttled, rounds=3),
     Cause(("FreshnessAlarm",), delivery_late, passes=25),
+    Cause(("BatchSplittingAlarm",), splitting_fails),
     Cause(("ServerErrorsAlarm",), requests_fail, rounds=2),
     Cause(("GameServerErrorsAlarm", "DirectFrontServerErrorsAlarm"), phones_get_errors, rounds=2),
     Cause(
