@@ -26,7 +26,7 @@ def sent(*messages: str) -> dict[str, Any]:
 
 
 def compressed(text: str) -> bytes:
-    return gzip.compress(text.encode("utf-8", "surrogatepass"))
+    return gzip.compress(text.encode("utf-8", "surrogatepass"), mtime=0)
 
 
 def lines(answer: dict[str, Any]) -> list[dict[str, Any]]:
