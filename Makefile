@@ -137,13 +137,10 @@ drill: $(INSTALLED) $(WEB_BUILT) ## lose a Region in the middle of a conversatio
 test: $(INSTALLED) $(WEB_BUILT) ## the library: every template, every pattern on the embedded cloud (PYTEST_ARGS="tests/upload -n 0" runs a part)
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
-# The operator's tests of patterns that no system has, in a process of their own; empty leaves them out.
-OF_PATTERNS ?= yes
-
 # What a set of tests is: its target and `make test-anywhere SET=…` run it.
 SET_systems := tests/behaviour/stacks tests/stacks -m "system and not (browser or clients or conformance)"
 SET_security := tests/security tests/upload -m security
-SET_operator := tests/operator --ignore=tests/operator/test_patterns.py -m operator
+SET_operator := tests/operator -m operator
 
 test-systems: $(INSTALLED) $(WEB_BUILT) ## the reference systems: their templates, their handlers, and what they do on the embedded cloud (PYTEST_ARGS as for test)
 	$(BIN)/python -m pytest $(SET_systems) -n auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
@@ -173,9 +170,7 @@ chromium:
 
 test-web: $(INSTALLED) $(WEB_BUILT) chromium ## the web client: its logic, then two browsers against the embedded cloud
 	cd $(WEB) && "$(CURDIR)/$(BIN)/npm" test --silent
-	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest tests/stacks/chat/web --ignore=tests/stacks/chat/web/test_demo.py -m browser -n 0 $(PYTEST_ARGS)
-	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest tests/stacks/dojo/browser_only/web -m browser -n 0 $(PYTEST_ARGS)
-	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest tests/tools/test_site.py tests/stacks/dojo/test_pictures.py -m browser -n 0 $(PYTEST_ARGS)
+	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest tests/stacks/chat/web tests/stacks/dojo/browser_only/web tests/tools/test_site.py tests/stacks/dojo/test_pictures.py --ignore=tests/stacks/chat/web/test_demo.py -m browser -n 0 $(PYTEST_ARGS)
 
 test-demos: $(INSTALLED) $(WEB_BUILT) chromium ## demonstrations leave no file and no process, however they end
 	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest tests/stacks/chat/web/test_demo.py -m browser -n 0 $(PYTEST_ARGS)
@@ -188,7 +183,6 @@ test-security: $(INSTALLED) $(WEB_BUILT) chromium ## attackers against the chat,
 
 test-operator: $(INSTALLED) $(WEB_BUILT) ## an operator at night: every alarm is raised by its cause, every page's commands run
 	$(BIN)/python -m pytest $(SET_operator) -n auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
-	$(if $(OF_PATTERNS),$(BIN)/python -m pytest tests/operator/test_patterns.py -m operator -n 0 $(PYTEST_ARGS))
 
 test-deployment: $(INSTALLED) $(WEB_BUILT) ## the commands of docs/deploy.md, a pipeline and workflows, with the CDK CLI against the embedded cloud
 	$(BIN)/python -m pytest tests/deployment tests/behaviour/pipeline -m deployment -n 0 $(PYTEST_ARGS)

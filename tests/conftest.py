@@ -1,7 +1,7 @@
 """How several workers share the tests: which files stay together, and which come first."""
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +10,7 @@ from xdist.scheduler import LoadFileScheduling
 
 if TYPE_CHECKING:
     from constructs import Construct
+    from playwright.sync_api import Browser
 
     from cdp_constructs.testing.synthesis import SynthesisedArchitecture
 
@@ -47,6 +48,15 @@ _MARKERS = {
     "tests/stacks/": "system",
     "tests/security/": "security",
 }
+
+
+@pytest.fixture(scope="session")
+def chromium() -> "Iterator[Browser]":
+    """One browser for the session: a thread has one Playwright at a time."""
+    from tests.browsers import open_browser
+
+    with open_browser() as browser:
+        yield browser
 
 
 def group(test_id: str) -> str:

@@ -38,8 +38,7 @@ class SynthesisedArchitecture:
     """Construct paths of its stacks."""
     assembly: Path
     """Directory of the cloud assembly that it is part of."""
-    _findings: tuple[Finding, ...]
-    _acknowledged: tuple[AcknowledgedFinding, ...]
+    _report: "_Report"
 
     @cached_property
     def templates(self) -> dict[str, dict[str, Any]]:
@@ -94,11 +93,35 @@ class SynthesisedArchitecture:
 
     def findings(self, *packs: str) -> list[str]:
         """Unacknowledged nag findings of the named packs (all packs without a name), a line each."""
-        return [str(finding) for finding in self._findings if not packs or finding.pack in packs]
+        return [str(finding) for finding in self._report.open if self._has(finding, packs)]
 
     def acknowledged(self, *packs: str) -> list[AcknowledgedFinding]:
         """Acknowledged nag findings of the named packs, with their reasons."""
-        return [finding for finding in self._acknowledged if not packs or finding.pack in packs]
+        return [finding for finding in self._report.acknowledged if self._has(finding, packs)]
+
+    def _has(self, finding: Finding, packs: tuple[str, ...]) -> bool:
+        return (not packs or finding.pack in packs) and _inside(finding.construct_path, self.paths)
+
+
+class _Report:
+    """What the packs found in an assembly: read when a test asks for it, since not every run has packs."""
+
+    def __init__(self, assembly: Path) -> None:
+        self._assembly = assembly
+
+    @cached_property
+    def _found(self) -> tuple[list[Finding], list[AcknowledgedFinding]]:
+        return read_findings(self._assembly)
+
+    @property
+    def open(self) -> list[Finding]:
+        """Those that nobody acknowledged."""
+        return self._found[0]
+
+    @property
+    def acknowledged(self) -> list[AcknowledgedFinding]:
+        """Those that a construct acknowledges."""
+        return self._found[1]
 
 
 class Synthesis:
@@ -166,7 +189,7 @@ class _Assembly:
             added = [child for child in app.node.children if child.node.id not in before]
             self._stacks[item.build] = [stack for child in added for stack in _stacks_of(child)]
         self._directory = Path(app.synth().directory)
-        self._findings, self._acknowledged = read_findings(self._directory)
+        self._report = _Report(self._directory)
 
     def part(self, build: Callable[..., Any]) -> SynthesisedArchitecture:
         """Return what one of the functions became, or raise what it raised."""
@@ -179,8 +202,7 @@ class _Assembly:
             {stack.stack_name: _template_file(stack) for stack in stacks},
             paths,
             self._directory,
-            tuple(finding for finding in self._findings if _inside(finding.construct_path, paths)),
-            tuple(finding for finding in self._acknowledged if _inside(finding.construct_path, paths)),
+            self._report,
         )
 
 

@@ -55,6 +55,14 @@ def test_findings_belong_to_the_architecture_that_has_them(synthesis: Synthesis)
     assert all("SynthesisPlainTopic/" in line for line in synthesis(plain_topic).findings())
 
 
+def test_without_packs_an_architecture_is_there_and_its_findings_are_not_called_none(tmp_path: Path) -> None:
+    built = Synthesis({}, lambda _app: [], tmp_path)(plain_topic)
+    assert built.resources("AWS::SNS::Topic")
+    (built.assembly / "validation-report.json").unlink(missing_ok=True)  # the CDK may write one of its own checks
+    with pytest.raises(FileNotFoundError):
+        built.findings()
+
+
 def test_an_architecture_that_raises_fails_only_who_asks_for_it(synthesis: Synthesis) -> None:
     with pytest.raises(ValueError, match="cannot be built"):
         synthesis(broken)

@@ -9,12 +9,12 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from playwright.sync_api import Browser
 from properdocs import replacement  # noqa: F401  # lets the theme's plugins find the builder, as its command does
 from properdocs.commands.build import build
 from properdocs.config import load_config
 
 import cdp_constructs
-from tests.browsers import open_browser
 from tools.patterns import exports, patterns
 from tools.site_pages import hooks, problems, reference
 from tools.site_pages.docstrings import markdown, option_texts
@@ -138,13 +138,12 @@ def test_the_site_draws_diagrams_with_its_own_mermaid(site: Path) -> None:
 
 
 @pytest.mark.browser
-def test_a_browser_asks_no_other_host_for_the_site(site: Path) -> None:
+def test_a_browser_asks_no_other_host_for_the_site(site: Path, chromium: Browser) -> None:
     handler = partial(SimpleHTTPRequestHandler, directory=str(site))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, open_browser() as browser:
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, chromium.new_page() as page:
         Thread(target=server.serve_forever, daemon=True).start()
         try:
             address = f"http://127.0.0.1:{server.server_port}"
-            page = browser.new_page()
             asked: list[str] = []
             page.on("request", lambda request: asked.append(request.url))
             for path in ("/", "/patterns/one/"):

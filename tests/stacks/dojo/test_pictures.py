@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
 from stacks.dojo.gallery import PAGE
-from tests.browsers import open_browser
 
 pytestmark = pytest.mark.browser
 
@@ -24,11 +23,9 @@ TOUCHING = 1.0
 
 
 @pytest.fixture(scope="module")
-def page() -> Iterator[Page]:
-    with open_browser() as browser:
-        page = browser.new_page(viewport={"width": 1400, "height": 1400})
+def page(chromium: Browser) -> Iterator[Page]:
+    with chromium.new_page(viewport={"width": 1400, "height": 1400}) as page:
         yield page
-        page.close()
 
 
 def faults(page: Page, svg: str) -> list[str]:

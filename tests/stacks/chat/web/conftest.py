@@ -19,7 +19,6 @@ from demo.chat.people import Person, sign_up
 from demo.chat.site import DOMAIN, open_site
 from demo.chat.system import Chat
 from stacks.chat import system
-from tests.browsers import open_browser
 
 # `make test` validates the templates and runs the packs; here only browsers judge.
 os.environ.setdefault("CDK_VALIDATION", "false")
@@ -201,12 +200,6 @@ def chat(local_cloud: LocalCloud, deployed: Callable[..., Deployment]) -> Chat:
 @pytest.fixture(scope="session")
 def site(local_cloud: LocalCloud, chat: Chat) -> str:
     return open_site(local_cloud, chat.deployment)
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    with open_browser() as browser:
-        yield browser
 
 
 @pytest.fixture

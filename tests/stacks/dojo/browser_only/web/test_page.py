@@ -3,12 +3,13 @@
 import os
 import re
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aws_cdk import App
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from cdp_constructs.local import Deployment, LocalCloud
 from cdp_constructs.testing import architecture
@@ -17,7 +18,6 @@ from demo.chat.site import open_site
 from demo.dojo.browsers import BrowserBoard, item_of, time_of
 from demo.dojo.notified import subscribe_phone
 from stacks.dojo import system
-from tests.browsers import open_browser
 
 pytestmark = pytest.mark.browser
 
@@ -54,7 +54,7 @@ def board(local_cloud: LocalCloud, deployment: Deployment) -> BrowserBoard:
 
 
 @pytest.fixture
-def visitor(local_cloud: LocalCloud, deployment: Deployment) -> Iterator[Callable[[], Page]]:
+def visitor(local_cloud: LocalCloud, deployment: Deployment, chromium: Browser) -> Iterator[Callable[[], Page]]:
     """Open the page in a browser of one's own; consoles must stay silent."""
     site, problems = open_site(local_cloud, deployment), []
 
@@ -63,10 +63,10 @@ def visitor(local_cloud: LocalCloud, deployment: Deployment) -> Iterator[Callabl
         if "Failed to load resource" not in text:
             problems.append(text)
 
-    with open_browser() as browser:
+    with ExitStack() as leaving:
 
         def come() -> Page:
-            page = browser.new_context().new_page()
+            page = leaving.enter_context(chromium.new_context()).new_page()
             page.on("console", lambda message: heard(message.text) if message.type == "error" else None)
             page.on("pageerror", lambda error: problems.append(str(error)))
             page.goto(f"{site}/")
