@@ -55,7 +55,7 @@ def add_alarm(
         treat_missing_data=missing_data,
         alarm_description=_described(scope, construct_id, description),
     )
-    action = _notifying(alarm_topic)
+    action = notifying(alarm_topic)
     alarm.add_alarm_action(action)
     if notify_recovery:
         alarm.add_ok_action(action)
@@ -122,7 +122,7 @@ def alarms_of(scope: Construct) -> list[cloudwatch.Alarm]:
 
 
 @once
-def _notifying(topic: sns.ITopic) -> "actions.SnsAction":
+def notifying(topic: sns.ITopic) -> "actions.SnsAction":
     """Return the action that notifies a topic, one for all of its alarms."""
     # Imported here: most applications of this library's data classes never make an alarm.
     from aws_cdk import aws_cloudwatch_actions as actions

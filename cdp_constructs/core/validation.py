@@ -58,7 +58,7 @@ def check_range(
         value: The number.
         low: The smallest one.
         high: The largest one.
-        unit: What is counted.
+        unit: What is counted; empty for a number that counts nothing.
         source: The AWS limit that sets the range.
         tokens: Whether a token is left for AWS to judge: only where the number goes into the template as it is.
 
@@ -73,9 +73,9 @@ def check_range(
         if tokens:
             return
         raise InvalidOptionError(construct, option, "is a token", _NO_TOKENS)
-    raise InvalidOptionError(
-        construct, option, f"is {_written(value)} {unit}", f"Use {_written(low)} to {_written(high)} {unit} ({source})"
-    )
+    counted = f" {unit}" if unit else ""
+    fix = f"Use {_written(low)} to {_written(high)}{counted} ({source})"
+    raise InvalidOptionError(construct, option, f"is {_written(value)}{counted}", fix)
 
 
 def _written(number: float) -> str:

@@ -4,16 +4,14 @@ import json
 from collections.abc import Mapping
 
 from aws_cdk import RemovalPolicy
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from cdp_constructs.core.cdk import kms, s3
 from cdp_constructs.core.functions import Invocation, add_function
-from cdp_constructs.core.keys import USE_KEY
 from cdp_constructs.core.periods import seconds
-from cdp_constructs.core.permissions import allow_on_prefixes
+from cdp_constructs.core.permissions import allow_on_objects
 from cdp_constructs.data._parquet import ERRORS
 
 KEPT = f"{ERRORS}measurements/"
@@ -53,14 +51,11 @@ def add_splitting_function(
         log_encryption_key=encryption_key,
         removal_policy=removal_policy,
     )
-    objects = bucket.arn_for_objects(f"{KEPT}*")
-    allow_on_prefixes(
+    allow_on_objects(
         function,
         "Kept",
-        [iam.PolicyStatement(actions=["s3:PutObject"], resources=[objects])],
-        prefixes=[objects],
+        bucket,
+        {KEPT: ["s3:PutObject"]},
         reason=f"It names objects by the batches of Firehose, and may put them below {KEPT} only.",
     )
-    if bucket.encryption_key is not None:
-        bucket.encryption_key.grant(function, *USE_KEY)
     return function

@@ -8,7 +8,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from cdp_constructs.core.alarms import mark_as_reached
+from cdp_constructs.core.alarms import mark_as_reached, notifying
 from cdp_constructs.core.cdk import kms
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of, stack_of
@@ -148,8 +148,6 @@ def add_composite_alarm(
         alarm_topic: Receives it.
         what: What the alarms are of, such as "this Region".
     """
-    from aws_cdk import aws_cloudwatch_actions as actions
-
     name, page = stack_of(scope).stack_name, runbook_of(scope, construct_id)
     description = f"{name}: at least one alarm of {what} is in ALARM state. It returns to OK when all of them are OK."
     composite = cloudwatch.CompositeAlarm(
@@ -158,7 +156,7 @@ def add_composite_alarm(
         alarm_rule=cloudwatch.AlarmRule.any_of(*alarms),
         alarm_description=description if page is None else f"{description} Runbook: {page}",
     )
-    action = actions.SnsAction(alarm_topic)
+    action = notifying(alarm_topic)
     composite.add_alarm_action(action)
     composite.add_ok_action(action)
     return composite

@@ -14,7 +14,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from cdp_constructs.core.acknowledgments import acknowledge_resources
-from cdp_constructs.core.alarms import add_alarm, alarms_of
+from cdp_constructs.core.alarms import add_alarm, alarms_of, notifying
 from cdp_constructs.core.function_networks import put_into_network
 from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.core.metrics import function_metric
@@ -183,9 +183,7 @@ class MonitoringIntegration(Construct):
         Args:
             alarm: An alarm of this Region.
         """
-        from aws_cdk import aws_cloudwatch_actions as actions
-
-        action = actions.SnsAction(self.topic)
+        action = notifying(self.topic)
         alarm.add_alarm_action(action)
         alarm.add_ok_action(action)
         alarm.add_insufficient_data_action(action)

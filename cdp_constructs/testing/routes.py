@@ -27,5 +27,4 @@ def longest_prefix(routes: Iterable[Mapping[str, Any]], address: str) -> Mapping
         and route.get("State") != "blackhole"
         and contains(route["DestinationCidrBlock"], address)
     ]
-    by_length = {ipaddress.ip_network(route["DestinationCidrBlock"]).prefixlen: route for route in reversed(fitting)}
-    return by_length[max(by_length)] if by_length else None
+    return max(fitting, key=lambda route: ipaddress.ip_network(route["DestinationCidrBlock"]).prefixlen, default=None)

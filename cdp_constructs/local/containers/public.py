@@ -39,6 +39,8 @@ class _Public:
     recipe: Recipe
     found: Callable[[], Mapping[str, Path | None]] = field(default=dict)
     named_user: bool = False
+    missing: str = ""
+    """What to install where its programs are not there; empty where an extra of this library brings them."""
 
 
 _POSTGRES = _Public(
@@ -64,6 +66,7 @@ _ZABBIX = _Public(
     dict.fromkeys(("docker-entrypoint.sh", "zabbix_server"), "zabbix.sh"),
     Recipe(entrypoint=("docker-entrypoint.sh",), command=("zabbix_server",)),
     zabbix.programs,
+    missing=zabbix.MISSING,
 )
 _SAMPLE = _Public({"sample": "sample.py"}, Recipe(command=("sample",)))
 _KNOWN = {
@@ -80,7 +83,7 @@ _making = Lock()
 
 def missing() -> dict[str, str]:
     """Return what to install for public images that no wheel runs, by the image."""
-    return {name: zabbix.MISSING for name, public in _KNOWN.items() if public is _ZABBIX and not _runs(public)}
+    return {name: public.missing for name, public in _KNOWN.items() if public.missing and not _runs(public)}
 
 
 def _runs(public: _Public) -> bool:

@@ -84,7 +84,9 @@ class Deployment:
         self._clients = clients
         types = {resource.resource_type for stack in stacks for resource in stack.resources}
         services = {name.split("::")[1] for name in types if name.startswith("AWS::")}
-        used = services | {name for name in missing if any(name in text for text in _containers(stacks))}
+        images = _images(stacks) if missing else []
+        # A server is named by its service, or by its public image, which has a slash.
+        used = services | {name for name in missing if "/" in name and any(name in image for image in images)}
         self.missing = tuple(line for name, line in missing.items() if name in used)
         self.stacks = tuple(stacks)
         self.outputs: Mapping[str, Mapping[str, str]] = MappingProxyType(
@@ -126,13 +128,14 @@ class Deployment:
             delete_stack(self._clients, stack.artifact)
 
 
-def _containers(stacks: Sequence[DeployedStack]) -> list[str]:
-    """Return the containers of stacks, with their images, as the templates write them."""
+def _images(stacks: Sequence[DeployedStack]) -> list[str]:
+    """Return the images of the containers of stacks, as the templates write them."""
     return [
-        json.dumps(resource.get("Properties", {}).get("ContainerDefinitions"))
+        json.dumps(container.get("Image"))
         for stack in stacks
         for resource in stack.artifact.template().get("Resources", {}).values()
         if resource["Type"] == "AWS::ECS::TaskDefinition"
+        for container in resource.get("Properties", {}).get("ContainerDefinitions") or []
     ]
 
 

@@ -4,17 +4,16 @@ The gateways and their route tables are records only, and no packet passes.
 """
 
 import secrets
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
-from urllib.parse import parse_qs
 
 from cdp_constructs.local.kit import ministack
-from cdp_constructs.local.kit.patch import patch
+from cdp_constructs.local.kit.patch import Patch
 from cdp_constructs.local.kit.resources import Request, resource_of
 from cdp_constructs.local.kit.types import Attributes, Properties, ResourceType
 
-__all__ = ["RESOURCE_TYPES"]
+__all__ = ["ACTIONS", "RESOURCE_TYPES"]
 
 _ec2: Any = ministack.module("services.ec2", "_error", "_p", "_parse_filters", "_parse_member_list", "_xml")
 _responses: Any = ministack.module("core.responses", "get_account_id", "get_region")
@@ -121,18 +120,13 @@ _ACTIONS: Mapping[str, Callable[[Mapping[str, Any]], _Response]] = {
 }
 
 
-@patch("ministack.services.ec2:handle_request")
-async def _handle(
-    original: Callable[..., Awaitable[_Response]], method: str, path: str, headers: Any, body: bytes, query: Any
-) -> _Response:
-    request = {**query, **parse_qs(body.decode("utf-8", errors="replace"))}
-    action = _ACTIONS.get(_ec2._p(request, "Action"))
-    return await original(method, path, headers, body, query) if action is None else action(request)
+ACTIONS = Patch("ministack.services.ec2:_ACTION_MAP", lambda known: {**known, **_ACTIONS})
+"""Operations that MiniStack does not have."""
 
 
 @resource_of("ec2")
 def _attachment(known: Callable[[bytes], str], request: Request) -> str:
-    asked = {**(request.query or {}), **parse_qs(request.body.decode("utf-8", errors="replace"))}
+    asked = request.query or {}
     if _ec2._p(asked, "Action") != "AcceptTransitGatewayPeeringAttachment":
         return known(request.body)
     return f"arn:aws:ec2:{request.region}:{request.account}:transit-gateway-attachment/{_ec2._p(asked, _ID)}"

@@ -10,7 +10,6 @@ import os
 import time
 from typing import Annotated, Any, Literal
 
-import boto3
 from aws_lambda_powertools import Logger
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import from_json
@@ -93,13 +92,11 @@ def check_alarms(names: list[str]) -> None:
     Raises:
         AlarmError: naming them.
     """
-    described = boto3.client("cloudwatch").describe_alarms(
+    described = weights.client("cloudwatch").describe_alarms(
         AlarmNames=names, AlarmTypes=["MetricAlarm", "CompositeAlarm"]
     )
-    states = {
-        **{one["AlarmName"]: str(one["StateValue"]) for one in described["MetricAlarms"]},
-        **{one["AlarmName"]: str(one["StateValue"]) for one in described["CompositeAlarms"]},
-    }
+    every = (*described["MetricAlarms"], *described["CompositeAlarms"])
+    states = {one["AlarmName"]: str(one["StateValue"]) for one in every}
     if raised := [name for name in names if states.get(name, "missing") in {"ALARM", "missing"}]:
         raise AlarmError(", ".join(f"{name} is {states.get(name, 'missing')}" for name in raised))
 
@@ -129,4 +126,4 @@ def tell(what: str, more: str) -> None:
     if topic:
         notice = {"transition": name, "notice": what, "more": more}
         subject = f"{name}: {what}"[:LONGEST_SUBJECT]
-        boto3.client("sns").publish(TopicArn=topic, Subject=subject, Message=json.dumps(notice))
+        weights.client("sns").publish(TopicArn=topic, Subject=subject, Message=json.dumps(notice))

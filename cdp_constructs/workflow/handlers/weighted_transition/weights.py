@@ -4,6 +4,7 @@
 ``replacement`` (set identifiers). Weights add up to 100, so that a weight is a share in percent.
 """
 
+import functools
 import json
 import os
 from collections.abc import Iterator
@@ -12,6 +13,12 @@ from typing import Any
 import boto3
 
 EVERYBODY = 100
+
+
+@functools.cache
+def client(service: str) -> Any:
+    """Return the client of a service, made once: which ones are needed is what the target is."""
+    return boto3.client(service)  # type: ignore[call-overload]  # by its name
 
 
 def _target() -> dict[str, Any]:
@@ -49,7 +56,7 @@ def _share(weights: dict[str, int], target: dict[str, Any]) -> int:
 
 
 def _rule(target: dict[str, Any]) -> dict[str, Any]:
-    rules = boto3.client("elbv2").describe_rules(RuleArns=[target["rule"]])["Rules"]
+    rules = client("elbv2").describe_rules(RuleArns=[target["rule"]])["Rules"]
     rule: dict[str, Any] = rules[0]
     return rule
 
@@ -69,7 +76,7 @@ def _write_rule(target: dict[str, Any], wanted: dict[str, int]) -> None:
     groups = [{"TargetGroupArn": arn, "Weight": weight} for arn, weight in wanted.items()]
     # Stickiness stays as it is.
     changed = {"Type": "forward", "ForwardConfig": {**action["ForwardConfig"], "TargetGroups": groups}}
-    boto3.client("elbv2").modify_rule(
+    client("elbv2").modify_rule(
         RuleArn=target["rule"], Actions=[changed if one is action else one for one in rule["Actions"]]
     )
 
@@ -77,9 +84,8 @@ def _write_rule(target: dict[str, Any], wanted: dict[str, int]) -> None:
 def _sets(target: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the records of both systems."""
     both = {target["current"], target["replacement"]}
-    route53: Any = boto3.client("route53")
     for kind in target["types"]:
-        found = route53.list_resource_record_sets(
+        found = client("route53").list_resource_record_sets(
             HostedZoneId=target["zone"], StartRecordName=target["name"], StartRecordType=kind
         )["ResourceRecordSets"]
         for one in found:
@@ -100,7 +106,6 @@ def _write_records(target: dict[str, Any], wanted: dict[str, int]) -> None:
         for one in _sets(target)
     ]
     # One batch: Route 53 changes all of it or nothing.
-    route53: Any = boto3.client("route53")
-    route53.change_resource_record_sets(
+    client("route53").change_resource_record_sets(
         HostedZoneId=target["zone"], ChangeBatch={"Comment": "Weights of a transition", "Changes": changes}
     )
