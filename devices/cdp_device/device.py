@@ -98,8 +98,7 @@ class Device:
         current = self.store.current()
         if current is None:
             current = await claim(self.settings, patience=self._patience)
-            self.store.keep(current)
-            self._gather_as(current)
+            self._take(current)
             logger.info("%s has its identity, certificate %s", current.thing, current.certificate_id)
         return current
 
@@ -138,7 +137,7 @@ class Device:
         current = self.store.current()
         if current is None or current.confirmed:
             return
-        self.store.keep(await claim(self.settings, patience=self._patience))
+        self._take(await claim(self.settings, patience=self._patience))
         logger.warning("%s could not connect with its first identity, and has claimed another one", current.thing)
 
     async def _try_next(self, current: Identity, newer: Identity) -> Identity:
@@ -233,6 +232,11 @@ class Device:
         self.outbox.put(kind, dict(message))
         self._filled.set()
 
+    def _take(self, claimed: Identity) -> None:
+        """Keep an identity that was claimed, and do as its configuration says."""
+        self.store.keep(claimed)
+        self._gather_as(claimed)
+
     def _gather_as(self, identity: Identity) -> None:
         """Gather as the configuration says that came with an identity."""
         self._gathering.seconds = identity.configuration.gather_seconds
@@ -297,16 +301,18 @@ class Device:
 
     def _apply_gathering(self, desired: Mapping[str, Any]) -> Mapping[str, Any]:
         """Gather as an operator desires it, and return what to report of it: nothing unless it gathers or should."""
+        reported: dict[str, Any] = {}
+        limits = desired.get("limits")
+        if isinstance(limits, str):
+            self._gathering.limits = read_limits(limits)
+            reported["limits"] = limits
         seconds: Any = desired.get("gather_seconds")
         if type(seconds) in {int, float} and 0 <= seconds <= LONGEST_GATHERING:
             self._gathering.seconds = float(seconds)
             self._filled.set()
-        limits = desired.get("limits")
-        if isinstance(limits, str):
-            self._gathering.limits = read_limits(limits)
-        if not self._gathering.seconds and seconds is None:
-            return {}
-        return {"gather_seconds": self._gathering.seconds}
+        if self._gathering.seconds or seconds is not None:
+            reported["gather_seconds"] = self._gathering.seconds
+        return reported
 
     # --- the commands that every device has
 

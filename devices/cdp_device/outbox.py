@@ -110,8 +110,9 @@ class Outbox:
 
     def remove(self, numbers: Iterable[int]) -> None:
         """Forget messages that were sent."""
-        for number in numbers:
-            self._waiting -= self._database.execute("DELETE FROM messages WHERE id = ?", (number,)).rowcount
+        # One statement, and so one transaction: a gathered message has hundreds, and memory cards wear.
+        forgotten = "DELETE FROM messages WHERE id IN (SELECT value FROM json_each(?))"
+        self._waiting -= self._database.execute(forgotten, (json.dumps(list(numbers)),)).rowcount
 
     def close(self) -> None:
         """Close the file."""

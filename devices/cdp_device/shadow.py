@@ -18,15 +18,21 @@ async def follow(session: Session, thing: str, apply: Apply) -> None:
         apply: Called with what is desired: all of it at first, then what differs from what is reported.
     """
     shadow = f"$aws/things/{thing}/shadow"
+    reported: dict[str, Any] | None = None
 
-    async def report(desired: Mapping[str, Any]) -> None:
-        await session.publish(f"{shadow}/update", {"state": {"reported": dict(apply(desired))}})
+    async def report(state: dict[str, Any]) -> None:
+        nonlocal reported
+        reported = state
+        await session.publish(f"{shadow}/update", {"state": {"reported": state}})
 
     async def delta(document: Any) -> None:
-        await report(document.get("state", {}))
+        state = dict(apply(document.get("state", {})))
+        # Each update is answered by what still differs: to report the same again would never end.
+        if state != reported:
+            await report(state)
 
     async def whole(document: Any) -> None:
-        await report(document.get("state", {}).get("desired", {}))
+        await report(dict(apply(document.get("state", {}).get("desired", {}))))
 
     await session.subscribe(f"{shadow}/update/delta", delta)
     try:
@@ -34,7 +40,7 @@ async def follow(session: Session, thing: str, apply: Apply) -> None:
     except RejectedError as error:
         if error.code != "404":
             raise
-        await report({})  # there is no shadow yet
+        await report(dict(apply({})))  # there is no shadow yet
         return
     # All of it: what the device reported before a power failure may not be what its hardware does now. Hardware that
     # refuses it must not keep the device from its commands.

@@ -219,7 +219,8 @@ def test_a_device_gathers_as_its_identity_says_until_its_shadow_says_otherwise(t
     assert device._apply({"gather_seconds": 30})["gather_seconds"] == 30
     assert device._apply({"gather_seconds": -1})["gather_seconds"] == 30
     assert device._apply({"gather_seconds": True})["gather_seconds"] == 30
-    assert device._apply({"limits": "temperature>40/39", "gather_seconds": 0})["gather_seconds"] == 0
+    reported = device._apply({"limits": "temperature>40/39", "gather_seconds": 0})
+    assert (reported["gather_seconds"], reported["limits"]) == (0, "temperature>40/39")
     assert [limit.value for limit in device._gathering.limits] == [40]
     with pytest.raises(ValueError, match="no limit"):
         device._apply({"limits": "anything"})
