@@ -76,6 +76,7 @@ class Fleet:
         self.cloud = cloud
         outputs = deployment.outputs["LargeFleetLargeFleet"].items()
         self.outputs = {name.removesuffix("Name"): value for name, value in outputs}
+        self._letters: dict[str, dict[str, Any]] = {}
 
     def client(self, service: str) -> Any:
         return self.cloud.client(service, REGION)
@@ -102,6 +103,13 @@ class Fleet:
         self.cloud.flush_delivery_stream(self.outputs["Deliveries"], REGION)
         rows = stored_in(self.cloud, self.outputs["Bucket"])
         return sorted((row for row in rows if row["thing"] == thing), key=lambda row: row["at"])
+
+    def rejected(self, reason: str) -> list[dict[str, Any]]:
+        """The records in the dead-letter queue with a reason, those included that were received before."""
+        queue = self.outputs["Rejected"]
+        answer = self.client("sqs").receive_message(QueueUrl=queue, MaxNumberOfMessages=10)
+        self._letters |= {one["MessageId"]: json.loads(one["Body"]) for one in answer.get("Messages", [])}
+        return [letter for letter in self._letters.values() if letter["reason"] == reason]
 
     def items(self, thing: str) -> list[str]:
         answer = self.client("dynamodb").query(
@@ -181,9 +189,8 @@ def test_gathered_measurements_are_records_of_their_own_and_a_poison_one_costs_o
     lines = [s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read().decode().splitlines() for item in kept]
     (line,) = [json.loads(line) for some in lines for line in some]
     assert (line["record"], line["thing"]) == (poison, "gathers")
-    messages = fleet.client("sqs").receive_message(QueueUrl=fleet.outputs["Rejected"]).get("Messages", [])
-    (letter,) = [json.loads(message["Body"]) for message in messages]
-    assert letter["reason"] == "measurement 2: temperature is 'hot' and no finite number"
+    reason = "measurement 2: temperature is 'hot' and no finite number"
+    assert len(eventually(lambda: fleet.rejected(reason), within=30, what="the dead letter")) == 1
 
 
 def test_what_cannot_be_split_is_kept_whole(fleet: Fleet) -> None:

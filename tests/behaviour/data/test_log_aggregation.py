@@ -1,9 +1,10 @@
 """Lines of two functions are asked for by SQL; what is no line, and what cannot be delivered, is kept and counted."""
 
+import base64
 import gzip
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from botocore.exceptions import ClientError
 from cdp_constructs import LogAggregation
 from cdp_constructs.local import Deployment, LocalCloud
 from cdp_constructs.testing import architecture, eventually
+from demo.athena import rows_of
 
 REGION = "us-east-1"
 CODE = """
@@ -95,35 +97,22 @@ class Shop:
     def failures(self) -> list[dict[str, Any]]:
         return [json.loads(body) for body in self.objects("errors/processing-failed/").values()]
 
-    def ask(self, sql: str, role: str = "AnalystArn") -> list[tuple[str | None, ...]]:
+    def ask(self, sql: str, role: str = "AnalystArn") -> list[list[str]]:
         """Ask as a role, in the workgroup."""
         session = self.cloud.client("sts", REGION).assume_role(RoleArn=self.outputs[role], RoleSessionName="test")[
             "Credentials"
         ]
         athena = self.cloud.client("athena", REGION, session)
-        started = athena.start_query_execution(
-            QueryString=sql,
-            QueryExecutionContext={"Database": self.outputs["DatabaseName"]},
-            WorkGroup=self.outputs["WorkgroupName"],
-        )["QueryExecutionId"]
-
-        def ended() -> dict[str, Any] | None:
-            status: dict[str, Any] = athena.get_query_execution(QueryExecutionId=started)["QueryExecution"]["Status"]
-            return status if status["State"] not in {"QUEUED", "RUNNING"} else None
-
-        status = eventually(ended, within=30, what="the query")
-        assert status["State"] == "SUCCEEDED", status
-        _, *rows = athena.get_query_results(QueryExecutionId=started)["ResultSet"]["Rows"]
-        return [tuple(datum.get("VarCharValue") for datum in row["Data"]) for row in rows]
+        return rows_of(athena, sql, database=self.outputs["DatabaseName"], workgroup=self.outputs["WorkgroupName"])
 
     def metric(self, namespace: str, name: str, **dimensions: str) -> float:
-        now = datetime.now(UTC).timestamp()
+        now = self.cloud.metrics.now()
         points = self.cloud.client("cloudwatch", REGION).get_metric_statistics(
             Namespace=namespace,
             MetricName=name,
             Dimensions=[{"Name": key, "Value": value} for key, value in dimensions.items()],
-            StartTime=now - 3600,
-            EndTime=now + 3600,
+            StartTime=now - timedelta(hours=1),
+            EndTime=now + timedelta(hours=1),
             Period=3600,
             Statistics=["Sum"],
         )["Datapoints"]
@@ -153,17 +142,24 @@ def test_lines_of_two_functions_are_asked_for_by_sql(deployed_shop: Shop) -> Non
         "WHERE day >= date_format(current_timestamp - INTERVAL '24' HOUR, '%Y-%m-%d') "
         "AND message LIKE '%first%' ORDER BY service"
     )
-    assert found == [("billing", "INFO", "first bill"), ("orders", "ERROR", "first order")]
-    [(oldest,)] = deployed_shop.ask('SELECT min("at") FROM lines')
-    assert oldest is not None
+    assert found == [["billing", "INFO", "first bill"], ["orders", "ERROR", "first order"]]
+    [[oldest]] = deployed_shop.ask('SELECT min("at") FROM lines')
+    assert oldest
     assert oldest[:4] == f"{began:%Y}"
 
 
 def test_the_saved_query_finds_errors_of_all_services(deployed_shop: Shop) -> None:
+    deployed_shop.call("Orders", "refused order", level="ERROR")
+    deployed_shop.deliver(1)
     saved = deployed_shop.cloud.client("athena", REGION)
     (query,) = saved.list_named_queries(WorkGroup=deployed_shop.outputs["WorkgroupName"])["NamedQueryIds"]
     sql = saved.get_named_query(NamedQueryId=query)["NamedQuery"]["QueryString"]
-    assert [(row[1], "first order" in str(row[3])) for row in deployed_shop.ask(sql)] == [("orders", True)]
+
+    def refused() -> list[list[str]]:
+        return [row for row in deployed_shop.ask(sql) if "refused order" in row[3]]
+
+    assert [row[1] for row in eventually(refused, within=30, what="the error")] == ["orders"]
+    assert {row[1] for row in deployed_shop.ask(sql)} == {"orders"}
 
 
 def test_only_who_was_granted_asks(deployed_shop: Shop) -> None:
@@ -176,7 +172,12 @@ def test_a_record_that_is_no_log_event_is_kept_with_the_reason_and_those_beside_
     firehose.put_record(DeliveryStreamName=deployed_shop.outputs["Deliveries"], Record={"Data": b"no log event"})
     deployed_shop.call("Orders", "beside poison")
     deployed_shop.deliver(2)
-    [failure] = eventually(deployed_shop.failures, within=30, what="the document")
+    poison = base64.b64encode(b"no log event").decode()
+
+    def rejected_record() -> list[dict[str, Any]]:
+        return [one for one in deployed_shop.failures() if one["rawData"] == poison]
+
+    [failure] = eventually(rejected_record, within=30, what="the document")
     assert failure["errorCode"] == "Lambda.ProcessingFailedStatus"
 
     def arrived() -> list[Any]:
