@@ -168,7 +168,7 @@ chromium:
 		DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium fonts-ipafont-gothic >/dev/null; } || \
 		{ echo "There is no browser at $(CHROMIUM). Install Chromium, or name one: make test-web CHROMIUM=/path/to/chromium"; exit 1; }
 
-test-web: $(INSTALLED) $(WEB_BUILT) chromium ## the web client: its logic, then two browsers against the embedded cloud
+test-web: $(INSTALLED) $(WEB_BUILT) chromium ## pages in Chromium: the web client, its logic first, the board without a server, the gallery's pictures, the site's diagrams
 	cd $(WEB) && "$(CURDIR)/$(BIN)/npm" test --silent
 	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest tests/stacks/chat/web tests/stacks/dojo/browser_only/web tests/tools/test_site.py tests/stacks/dojo/test_pictures.py --ignore=tests/stacks/chat/web/test_demo.py -m browser -n 0 $(PYTEST_ARGS)
 
