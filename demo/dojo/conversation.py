@@ -89,7 +89,7 @@ class Conversation:
         )
         wrong = [*lost, *doubled, *ledger.back_in_time, *ledger.out_of_order]
         expect(not wrong, f"{told}: {wrong[:3]}")
-        disorder = crowd.disorder(history)
+        disorder = await asyncio.to_thread(crowd.disorder, history)
         expect(not disorder, f"{told}; {disorder}")
         return told
 
@@ -143,7 +143,7 @@ class Conversation:
     async def _history(self) -> str:
         await self._all_stored()
         history = await self._crowd.away.read_all()
-        disorder = self._crowd.disorder(history)
+        disorder = await asyncio.to_thread(self._crowd.disorder, history)
         expect(not disorder, disorder)
         missing = self._crowd.ledger.promised.keys() ^ {message["id"] for message in history}
         expect(not missing, f"{len(missing)} messages differ")

@@ -43,6 +43,10 @@ class Deployed:
         """Return an operator's boto3 client."""
         return self.cloud.client(service, region=self.region)
 
+    def stopped(self) -> str:
+        """Return why the last tasks have stopped; a board without servers has none."""
+        return "no task has stopped"
+
     def beside(self, suffix: str) -> Self:
         """Return the part of the board in another stack, which has the same name with a suffix."""
         return type(self)(self.cloud, self._deployment, f"{self.stack}{suffix}")

@@ -1,6 +1,7 @@
 """How servers learn of each other's messages."""
 
 import asyncio
+import contextlib
 import json
 import logging
 import time
@@ -103,11 +104,13 @@ class PollingFanOut:
     For a store that tells nobody anything, and a board without a cache.
     """
 
-    _own: "asyncio.Queue[Hint]" = field(default_factory=asyncio.Queue)
+    # Bounded, since a worker announces and has no listeners; a message that finds no place is seen by the next look.
+    _own: "asyncio.Queue[Hint]" = field(default_factory=lambda: asyncio.Queue(1000))
 
     async def announce(self, message: Message) -> None:
         """Tell the listeners of this server."""
-        self._own.put_nowait(Hint(message.room, message.number))
+        with contextlib.suppress(asyncio.QueueFull):
+            self._own.put_nowait(Hint(message.room, message.number))
 
     async def hints(self) -> AsyncIterator[Hint | None]:
         """Yield what this server has stored, and None every second."""

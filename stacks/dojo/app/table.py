@@ -27,6 +27,25 @@ _OF_THE_REQUEST = {"ConditionalCheckFailedException", "TransactionCanceledExcept
 _WRONG = "ValidationException"
 
 
+class _Waiting:
+    """Waits between attempts, longer each time, until patience ends."""
+
+    def __init__(self, patience: float) -> None:
+        self._until, self._wait = time.monotonic() + patience, 0.05
+
+    async def again(self, failure: str) -> None:
+        """Wait before the next attempt.
+
+        Raises:
+            UnavailableError: there is no time for one.
+        """
+        if time.monotonic() + self._wait > self._until:
+            raise UnavailableError(f"table ({failure})")
+        _LOG.info("the table did not answer (%s), trying again", failure)
+        await asyncio.sleep(self._wait)
+        self._wait = min(self._wait * 2, _LONGEST_WAIT)
+
+
 class Table:
     """A table, in any Region.
 
@@ -63,8 +82,7 @@ class Table:
             RefusedError: the table will never take it.
             UnavailableError: each attempt failed.
         """
-        until = time.monotonic() + self.patience
-        wait = 0.05
+        waiting = _Waiting(self.patience)
         send = functools.partial(getattr(self._client, operation), **request)
         while True:
             try:
@@ -77,11 +95,7 @@ class Table:
                     raise RefusedError(str(error)) from error
             except BotoCoreError as error:
                 failure = type(error).__name__
-            if time.monotonic() + wait > until:
-                raise UnavailableError(f"table ({failure})")
-            _LOG.info("the table did not answer (%s), trying again", failure)
-            await asyncio.sleep(wait)
-            wait = min(wait * 2, _LONGEST_WAIT)
+            await waiting.again(failure)
 
     async def get(self, pk: str, sk: str) -> dict[str, Any] | None:
         """Return an item as it is now."""
@@ -92,11 +106,14 @@ class Table:
         """Return the items that are there, in any order, as they were a moment ago."""
         found: list[dict[str, Any]] = []
         left = [{"pk": pk, "sk": sk} for pk, sk in keys]
+        waiting = _Waiting(self.patience)
         while left:
             some, left = left[:_MOST_READ], left[_MOST_READ:]
             answer = await self.ask("batch_get_item", RequestItems={self.name: {"Keys": some}})
             found += answer["Responses"].get(self.name, [])
-            left += answer.get("UnprocessedKeys", {}).get(self.name, {"Keys": []})["Keys"]
+            if unprocessed := answer.get("UnprocessedKeys", {}).get(self.name, {"Keys": []})["Keys"]:
+                left += unprocessed
+                await waiting.again("throttled")
         return found
 
     async def query(self, limit: int, values: dict[str, Any], condition: str, **options: Any) -> list[dict[str, Any]]:
@@ -129,7 +146,10 @@ class Table:
             *({"PutRequest": {"Item": item}} for item in put),
             *({"DeleteRequest": {"Key": {"pk": pk, "sk": sk}}} for pk, sk in delete),
         ]
+        waiting = _Waiting(self.patience)
         while left:
             some, left = left[:_MOST_WRITTEN], left[_MOST_WRITTEN:]
             answer = await self.ask("batch_write_item", RequestItems={self.name: some})
-            left += answer.get("UnprocessedItems", {}).get(self.name, [])
+            if unprocessed := answer.get("UnprocessedItems", {}).get(self.name, []):
+                left += unprocessed
+                await waiting.again("throttled")

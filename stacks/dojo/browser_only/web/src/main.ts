@@ -12,13 +12,16 @@ const byId = <Kind extends HTMLElement>(id: string): Kind => document.getElement
 const problem = byId("problem");
 const room = decodeURIComponent(location.hash.slice(1)) || "lobby";
 
-/** Do something, and show why when it fails. */
-async function attempt<Result>(act: () => Promise<Result>): Promise<Result | undefined> {
+let failed: unknown;
+
+/** Do something, and show why when it fails, until it, or what else a person does, has succeeded. */
+async function attempt<Result>(act: () => Promise<Result>, who: unknown = "the person"): Promise<Result | undefined> {
   try {
     const result = await act();
-    problem.textContent = "";
+    if (failed === who) problem.textContent = "";
     return result;
   } catch (error) {
+    failed = who;
     problem.textContent = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
     return undefined;
   }
@@ -106,7 +109,6 @@ async function enter(chat: Chat): Promise<void> {
       if (text.value.trim() === "" && key === undefined) return;
       conversation.show(await chat.say(room, text.value, key));
       form.reset();
-      text.value = "";
       await chat.keepDraft("");
     });
   });
@@ -130,7 +132,7 @@ async function enter(chat: Chat): Promise<void> {
 /** Do something again and again, with a pause; what fails is shown, and repeated. */
 function again(pause: number, act: () => Promise<void>): void {
   setTimeout(async () => {
-    await attempt(act);
+    await attempt(act, act);
     again(pause, act);
   }, pause);
 }
