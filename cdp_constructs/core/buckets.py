@@ -121,12 +121,6 @@ def send_events(bucket: s3.IBucket) -> None:
     )
 
 
-def name_everywhere(bucket: s3.IBucket) -> str:
-    """Return a new bucket's name for stacks of other Regions; the construct's own property would want an account id."""
-    resource: s3.CfnBucket = bucket.node.default_child  # type: ignore[assignment]  # its L1
-    return resource.ref
-
-
 def sends_events(bucket: s3.IBucket) -> bool:
     """Tell whether a bucket sends its events to EventBridge; an imported one is assumed to."""
     node = bucket.node

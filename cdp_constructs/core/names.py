@@ -1,9 +1,9 @@
 """Names of resources that CloudFormation does not choose, or that other resources have to know before."""
 
-from aws_cdk import Names
-from constructs import Construct
+from aws_cdk import CfnResource, Names
+from constructs import Construct, IConstruct
 
-__all__ = ["lower_case_name"]
+__all__ = ["lower_case_name", "name_everywhere"]
 
 
 def lower_case_name(scope: Construct, *, max_length: int, separator: str = "-") -> str:
@@ -18,3 +18,15 @@ def lower_case_name(scope: Construct, *, max_length: int, separator: str = "-") 
         scope, max_length=max_length, separator=separator, allowed_special_characters=separator
     )
     return name.lower()
+
+
+def name_everywhere(resource: IConstruct) -> str:
+    """Return what CloudFormation calls a new resource, for stacks of other Regions.
+
+    The construct's own property would need a fixed name, or an account id, there.
+
+    Args:
+        resource: A construct with one L1: a bucket, a table, a topic, a function.
+    """
+    defined: CfnResource = resource.node.default_child  # type: ignore[assignment]  # its L1
+    return defined.ref

@@ -8,6 +8,7 @@ from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct
 
 from cdp_constructs import SignInUserPool, StorageIndex, VapidKeys, WebApplicationFirewall
+from cdp_constructs.core.names import name_everywhere
 from stacks.chat.config import ChatConfiguration
 from stacks.chat.handlers.domain.resources import ROOMS_OF_USER
 from stacks.chat.senders import SenderConfiguration
@@ -103,17 +104,12 @@ class GlobalStack(Stack):
 
         The construct's own ``table_name`` would want a fixed name, and that an account id, for the other Regions.
         """
-        return _name_of(self.table)
+        return name_everywhere(self.table)
 
     @property
     def attachment_index_name(self) -> str:
         """Name of the attachments' index in every Region, as ``table_name``."""
-        return _name_of(self.attachment_index)
-
-
-def _name_of(table: dynamodb.TableV2) -> str:
-    resource: dynamodb.CfnGlobalTable = table.node.default_child  # type: ignore[assignment]  # its only L1
-    return resource.ref
+        return name_everywhere(self.attachment_index)
 
 
 def _sender(given: SenderConfiguration | None) -> cognito.UserPoolEmail | None:

@@ -9,7 +9,8 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from cdp_constructs import DirectHosting
-from cdp_constructs.core.buckets import add_private_bucket, name_everywhere
+from cdp_constructs.core.buckets import add_private_bucket
+from cdp_constructs.core.names import name_everywhere
 from stacks.chat.config import ConfigurationError
 from stacks.chat.edge_stack import hosted_zone
 

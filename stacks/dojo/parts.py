@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from aws_cdk import CfnOutput, RemovalPolicy, Stack
+from aws_cdk import aws_certificatemanager as certificatemanager
 from aws_cdk import aws_ecr_assets as ecr_assets
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_route53 as route53
@@ -22,6 +23,7 @@ __all__ = [
     "ROUTE",
     "RUNBOOKS",
     "add_alarm_topic",
+    "add_certificate",
     "add_front",
     "add_outputs",
     "add_session_key",
@@ -87,6 +89,12 @@ def add_zone(stack: Stack, configuration: DojoConfiguration) -> route53.IHostedZ
     return route53.HostedZone.from_hosted_zone_attributes(
         stack, "Zone", hosted_zone_id=configuration.hosted_zone_id, zone_name=configuration.hosted_zone_name
     )
+
+
+def add_certificate(stack: Stack, name: str, zone: route53.IHostedZone) -> certificatemanager.Certificate:
+    """Add a certificate for a name of the zone, which proves whose it is."""
+    validation = certificatemanager.CertificateValidation.from_dns(zone)
+    return certificatemanager.Certificate(stack, "Certificate", domain_name=name, validation=validation)
 
 
 def add_front(

@@ -1,12 +1,11 @@
 """Boards that serve in several Regions under one name."""
 
 from aws_cdk import Stack
-from aws_cdk import aws_certificatemanager as certificatemanager
-from aws_cdk import aws_route53 as route53
 from aws_cdk import aws_sns as sns
 
 from cdp_constructs import MultiRegionLatencyRouting, ServiceFront, ServiceNetwork
 from stacks.dojo.config import DojoConfiguration
+from stacks.dojo.parts import add_certificate, add_zone
 
 __all__ = ["add_nearest_front"]
 
@@ -15,16 +14,9 @@ def add_nearest_front(
     stack: Stack, configuration: DojoConfiguration, board: str, network: ServiceNetwork, alarm_topic: sns.ITopic
 ) -> tuple[ServiceFront, MultiRegionLatencyRouting]:
     """Add a load balancer that has the board's name for those who are nearest, while its servers reach their data."""
-    zone = route53.HostedZone.from_hosted_zone_attributes(
-        stack, "Zone", hosted_zone_id=configuration.hosted_zone_id, zone_name=configuration.hosted_zone_name
-    )
+    zone = add_zone(stack, configuration)
     name = configuration.domain_name(board)
-    certificate = certificatemanager.Certificate(
-        stack,
-        "Certificate",
-        domain_name=name,
-        validation=certificatemanager.CertificateValidation.from_dns(zone),
-    )
+    certificate = add_certificate(stack, name, zone)
     # Without a zone, since its record would be the only one of the name.
     front = ServiceFront(
         stack, "Front", vpc=network.vpc, domain_name=name, certificate=certificate, alarm_topic=alarm_topic

@@ -1,6 +1,7 @@
 """Servers of boards that have several: their network, their settings, and how operators find them."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from aws_cdk import Stack
 from aws_cdk import aws_ec2 as ec2
@@ -18,7 +19,7 @@ from cdp_constructs import (
 from stacks.dojo.parts import ROUTE
 from stacks.dojo.table import ChatTable
 
-__all__ = ["add_network", "add_servers", "outputs_of", "settings_of"]
+__all__ = ["add_database", "add_network", "add_servers", "outputs_of", "outputs_of_servers", "settings_of"]
 
 
 def add_network(
@@ -36,6 +37,30 @@ def add_network(
     # S3 has a gateway.
     endpoints = [*tasks_need, endpoint.LAMBDA_, endpoint.SNS, *also]
     return ServiceNetwork(stack, "Network", interface_endpoints=endpoints, alarm_topic=alarm_topic)
+
+
+def add_database(
+    stack: Stack, network: ServiceNetwork, alarm_topic: sns.ITopic, *, readers: int = 1, **options: Any
+) -> ReplicatedDatabase:
+    """Add the database: a writer, and readers in other zones, one of which takes over.
+
+    Args:
+        stack: The board's.
+        network: Its network.
+        alarm_topic: Receives the alarms.
+        readers: How many.
+        options: Of `ReplicatedDatabase`.
+    """
+    return ReplicatedDatabase(
+        stack,
+        "Database",
+        vpc=network.vpc,
+        database_name="chat",
+        instance_type=ec2.InstanceType("t4g.medium"),
+        readers=readers,
+        alarm_topic=alarm_topic,
+        **options,
+    )
 
 
 def settings_of(store: ReplicatedDatabase | ChatTable, notices: SnsSqsFanout, name: str) -> dict[str, str]:
@@ -89,12 +114,15 @@ def outputs_of(
 ) -> dict[str, str]:
     """Return where operators, and the demonstration, find the parts of a board."""
     kept = {"TableName": store.table.table_name} if isinstance(store, ChatTable) else {"DatabaseId": store.cluster.ref}
+    return {**outputs_of_servers(name, front, servers), **kept, "TopicArn": notices.topic.topic_arn}
+
+
+def outputs_of_servers(name: str, front: ServiceFront, servers: ScaleOutService) -> dict[str, str]:
+    """Return where operators, and the demonstration, find the servers of a board."""
     return {
         "Url": f"https://{name}",
         "ListenerArn": front.listener.listener_arn,
         "ClusterName": servers.cluster.cluster_name,
         "ServiceName": servers.service.service_name,
         "TargetGroupArn": servers.target_group.target_group_arn,
-        **kept,
-        "TopicArn": notices.topic.topic_arn,
     }

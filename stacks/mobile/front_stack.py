@@ -6,8 +6,8 @@ from aws_cdk import aws_route53 as route53
 from constructs import Construct
 
 from cdp_constructs import DirectHosting, WebApplicationFirewall
-from cdp_constructs.core.buckets import name_everywhere
 from cdp_constructs.core.cdk import certificatemanager
+from cdp_constructs.core.names import name_everywhere
 from cdp_constructs.core.runbooks import use_runbooks
 from stacks.alarms import add_alarms
 from stacks.mobile import RUNBOOKS, SITE

@@ -1,7 +1,6 @@
 """Board D6, Anonymous: messages go to a FIFO queue first, and workers store them in order."""
 
 from aws_cdk import Environment, Stack
-from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
@@ -20,7 +19,7 @@ from cdp_constructs.core.queues import add_dead_letter_queue, add_work_queue
 from stacks.dojo.config import DojoConfiguration
 from stacks.dojo.files import add_files, allow_files, settings_of_files
 from stacks.dojo.parts import add_alarm_topic, add_front, add_outputs, add_session_key, chat_container
-from stacks.dojo.servers import add_servers, outputs_of, settings_of
+from stacks.dojo.servers import add_database, add_servers, outputs_of, settings_of
 
 __all__ = ["AnonymousStack"]
 
@@ -69,15 +68,7 @@ class AnonymousStack(Stack):
         name = configuration.domain_name("anonymous")
         # A NAT gateway in each zone: the way to SQS that servers of a zone have is lost with that zone only.
         network = ServiceNetwork(self, "Network", nat_gateways=True, alarm_topic=alarm_topic)
-        self.database = ReplicatedDatabase(
-            self,
-            "Database",
-            vpc=network.vpc,
-            database_name="chat",
-            instance_type=ec2.InstanceType("t4g.medium"),
-            readers=1,
-            alarm_topic=alarm_topic,
-        )
+        self.database = add_database(self, network, alarm_topic)
         self.dead_letter_queue = add_dead_letter_queue(
             self, "MessageDeadLetterQueue", alarm_topic=alarm_topic, holds="messages that nobody can store", fifo=True
         )

@@ -1,15 +1,16 @@
 """Board D9, the author's: what browsers call themselves, and what an identity of theirs may do there."""
 
-from aws_cdk import CfnResource, Environment, RemovalPolicy, Stack
+from aws_cdk import Environment, RemovalPolicy, Stack
 from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
-from constructs import Construct, IConstruct
+from constructs import Construct
 
 from cdp_constructs import SignInUserPool, SnsSqsFanout, UserIdentityPool
 from cdp_constructs.core.acknowledgments import acknowledge_resources
 from cdp_constructs.core.buckets import add_private_bucket
+from cdp_constructs.core.names import name_everywhere
 from cdp_constructs.core.periods import days
 from cdp_constructs.core.tables import add_table, string_attribute
 from stacks.dojo.browser_only.web_stack import BrowserOnlyWebStack
@@ -109,10 +110,10 @@ class BrowserOnlyStack(Stack):
             "UserPoolId": self.users.user_pool.user_pool_id,
             "ClientId": self.users.user_pool_client.user_pool_client_id,
             "IdentityPoolId": self.identities.identity_pool.ref,
-            "MessagesTable": _ref(self.messages),
-            "PeopleTable": _ref(self.people),
-            "BucketName": _ref(self.files),
-            "TopicArn": _ref(self.notices.topic),
+            "MessagesTable": name_everywhere(self.messages),
+            "PeopleTable": name_everywhere(self.people),
+            "BucketName": name_everywhere(self.files),
+            "TopicArn": name_everywhere(self.notices.topic),
         }
 
     def _let_each_write_its_own(self) -> None:
@@ -133,12 +134,6 @@ class BrowserOnlyStack(Stack):
         for action, resources in (("dynamodb:Query", tables), ("s3:GetObject", [pictures])):
             role.add_to_principal_policy(iam.PolicyStatement(actions=[action], resources=resources))
         acknowledge_resources(role, [pictures], "A picture is for everybody who is in its room, and rooms are for all.")
-
-
-def _ref(resource: IConstruct) -> str:
-    """Return what CloudFormation calls a resource: the page is in another Region, for which it needs no fixed name."""
-    made: CfnResource = resource.node.default_child  # type: ignore[assignment]  # its L1
-    return made.ref
 
 
 def _index(

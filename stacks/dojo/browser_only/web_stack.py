@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from aws_cdk import CfnOutput, Environment, Stack
-from aws_cdk import aws_certificatemanager as certificatemanager
 from constructs import Construct
 
 from cdp_constructs import DirectHosting
 from stacks.dojo.config import ConfigurationError, DojoConfiguration
-from stacks.dojo.parts import add_alarm_topic, add_zone
+from stacks.dojo.parts import add_alarm_topic, add_certificate, add_zone
 
 __all__ = ["DIST", "BrowserOnlyWebStack"]
 
@@ -51,14 +50,13 @@ class BrowserOnlyWebStack(Stack):
         alarm_topic = add_alarm_topic(self, configuration)
         name = configuration.domain_name("browser_only")
         zone = add_zone(self, configuration)
-        validation = certificatemanager.CertificateValidation.from_dns(zone)
         services = [f"{service}.{home}" for service in ("cognito-idp", "cognito-identity", "dynamodb", "sns")]
         hosts = [*services, f"{names['BucketName']}.s3.{home}"]
         self.hosting = DirectHosting(
             self,
             "Web",
             domain_names=[name],
-            certificate=certificatemanager.Certificate(self, "Certificate", domain_name=name, validation=validation),
+            certificate=add_certificate(self, name, zone),
             zone=zone,
             content_security_policy={"connect-src": [f"https://{host}.{self.url_suffix}" for host in hosts]},
             single_page=False,

@@ -1,14 +1,13 @@
 """Board D3, Disconnect: several servers, a database with a standby, files straight to S3, push by SNS."""
 
 from aws_cdk import Environment, Stack
-from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
-from cdp_constructs import ReplicatedDatabase, SnsSqsFanout
+from cdp_constructs import SnsSqsFanout
 from stacks.dojo.config import DojoConfiguration
 from stacks.dojo.files import add_files, allow_files, settings_of_files
 from stacks.dojo.parts import add_alarm_topic, add_front, add_outputs, add_session_key, chat_container
-from stacks.dojo.servers import add_network, add_servers, outputs_of, settings_of
+from stacks.dojo.servers import add_database, add_network, add_servers, outputs_of, settings_of
 
 __all__ = ["DisconnectStack"]
 
@@ -30,15 +29,7 @@ class DisconnectStack(Stack):
         alarm_topic = add_alarm_topic(self, configuration)
         name = configuration.domain_name("disconnect")
         network = add_network(self, alarm_topic)
-        database = ReplicatedDatabase(
-            self,
-            "Database",
-            vpc=network.vpc,
-            database_name="chat",
-            instance_type=ec2.InstanceType("t4g.medium"),
-            readers=1,  # the standby, in another zone
-            alarm_topic=alarm_topic,
-        )
+        database = add_database(self, network, alarm_topic)
         files = add_files(self, origin=f"https://{name}", alarm_topic=alarm_topic)
         notices = SnsSqsFanout(self, "Notices", alarm_topic=alarm_topic)
         front = add_front(self, configuration, "disconnect", network, alarm_topic)

@@ -6,13 +6,13 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_ses as ses
 from constructs import Construct
 
-from cdp_constructs import LogAggregation, ReplicatedDatabase, SnsSqsFanout, StateSharing
+from cdp_constructs import LogAggregation, SnsSqsFanout, StateSharing
 from cdp_constructs.core.configuration_sets import add_configuration_set
 from cdp_constructs.core.periods import minutes
 from stacks.dojo.config import DojoConfiguration
 from stacks.dojo.files import add_files, allow_files, settings_of_files
 from stacks.dojo.parts import add_alarm_topic, add_front, add_outputs, add_session_key, chat_container
-from stacks.dojo.servers import add_network, add_servers, outputs_of, settings_of
+from stacks.dojo.servers import add_database, add_network, add_servers, outputs_of, settings_of
 
 __all__ = ["ElastiCacheStack"]
 
@@ -38,15 +38,7 @@ class ElastiCacheStack(Stack):
         alarm_topic = add_alarm_topic(self, configuration)
         name = configuration.domain_name("elasticache")
         network = add_network(self, alarm_topic, also=[ec2.InterfaceVpcEndpointAwsService.EMAIL])
-        database = ReplicatedDatabase(
-            self,
-            "Database",
-            vpc=network.vpc,
-            database_name="chat",
-            instance_type=ec2.InstanceType("t4g.medium"),
-            readers=1,  # the standby, in another zone
-            alarm_topic=alarm_topic,
-        )
+        database = add_database(self, network, alarm_topic)
         sessions = StateSharing(self, "Sessions", alarm_topic=alarm_topic)
         files = add_files(self, origin=f"https://{name}", alarm_topic=alarm_topic)
         notices = SnsSqsFanout(self, "Notices", alarm_topic=alarm_topic)

@@ -1,6 +1,6 @@
 """Board D8, Sketch Book!!: North America, which has the data and serves those who are nearest to it."""
 
-from aws_cdk import ArnFormat, CfnResource, Environment, Fn, IResource, Stack
+from aws_cdk import ArnFormat, Environment, Fn, Stack
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_secretsmanager as secretsmanager
@@ -8,6 +8,7 @@ from constructs import Construct
 
 from cdp_constructs import MultiRegionLatencyRouting, SnsSqsFanout, StorageIndex
 from cdp_constructs.core.acknowledgments import acknowledge_resources
+from cdp_constructs.core.names import name_everywhere
 from stacks.dojo.config import DojoConfiguration
 from stacks.dojo.files import add_files, allow_files, settings_of_files
 from stacks.dojo.parts import add_alarm_topic, add_outputs, add_session_secret, chat_container
@@ -87,19 +88,19 @@ class SketchBookAmericaStack(Stack):
             "data_region": AMERICA,
             "store": "table",
             "fan_out": "polling",
-            "table": _name_of(self._table.table),
+            "table": name_everywhere(self._table.table),
             "files": "bucket",
-            "bucket": _name_of(self._files.bucket),
-            "form_function": _name_of(self._files.form_function),
-            "file_index": _name_of(self._index.table),
+            "bucket": name_everywhere(self._files.bucket),
+            "form_function": name_everywhere(self._files.form_function),
+            "file_index": name_everywhere(self._index.table),
             "notices": "topic",
-            "notice_topic": _name_of(self._notices.topic),
+            "notice_topic": name_everywhere(self._notices.topic),
         }
 
     def session_key_in(self, stack: Stack) -> ecs.Secret:
         """Return the replica of the key that signs sessions: who signed in here is known there."""
         # A replica has the name of the secret, with the same end.
-        name = Fn.select(1, Fn.split(":secret:", _name_of(self._session_key)))
+        name = Fn.select(1, Fn.split(":secret:", name_everywhere(self._session_key)))
         arn = stack.format_arn(
             service="secretsmanager", resource="secret", resource_name=name, arn_format=ArnFormat.COLON_RESOURCE_NAME
         )
@@ -111,34 +112,27 @@ class SketchBookAmericaStack(Stack):
         def arn(service: str, resource: str, name: str) -> str:
             return stack.format_arn(service=service, region=AMERICA, resource=resource, resource_name=name)
 
-        index = arn("dynamodb", "table", _name_of(self._index.table))
+        index = arn("dynamodb", "table", name_everywhere(self._index.table))
         function = stack.format_arn(
             service="lambda",
             region=AMERICA,
             resource="function",
-            resource_name=_name_of(self._files.form_function),
+            resource_name=name_everywhere(self._files.form_function),
             arn_format=ArnFormat.COLON_RESOURCE_NAME,
         )
-        files = f"arn:{stack.partition}:s3:::{_name_of(self._files.bucket)}/{self._files.accepted_prefix}*"
+        files = f"arn:{stack.partition}:s3:::{name_everywhere(self._files.bucket)}/{self._files.accepted_prefix}*"
         key = self._notices.encryption_key
         assert key is not None  # noqa: S101 - made with the topic
-        allow_items(role, arn("dynamodb", "table", _name_of(self._table.table)))
+        allow_items(role, arn("dynamodb", "table", name_everywhere(self._table.table)))
         for action, resource in (
             ("dynamodb:Query", f"{index}/index/{StorageIndex.owner_index}"),
             ("lambda:InvokeFunction", function),
             ("s3:GetObject", files),
-            ("sns:Publish", _name_of(self._notices.topic)),
-            ("kms:Decrypt", arn("kms", "key", _name_of(key))),
-            ("kms:GenerateDataKey", arn("kms", "key", _name_of(key))),
+            ("sns:Publish", name_everywhere(self._notices.topic)),
+            ("kms:Decrypt", arn("kms", "key", name_everywhere(key))),
+            ("kms:GenerateDataKey", arn("kms", "key", name_everywhere(key))),
         ):
             role.add_to_principal_policy(iam.PolicyStatement(actions=[action], resources=[resource]))
         acknowledge_resources(
             role, [files], "Owner, upload and file name are not known before; the prefix is the bound."
         )
-
-
-def _name_of(resource: IResource) -> str:
-    """Return what a stack of another Region reads at deployment; the construct's own name would have to be fixed."""
-    defined = resource.node.default_child
-    assert isinstance(defined, CfnResource)  # noqa: S101 - its only L1
-    return defined.ref

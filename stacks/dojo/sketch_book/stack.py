@@ -8,7 +8,7 @@ from cdp_constructs.core.validation import InvalidOptionError
 from stacks.dojo.config import KEY, DojoConfiguration
 from stacks.dojo.parts import add_alarm_topic, add_outputs, chat_container
 from stacks.dojo.regions import add_nearest_front
-from stacks.dojo.servers import add_servers
+from stacks.dojo.servers import add_servers, outputs_of_servers
 from stacks.dojo.sketch_book.america import AMERICA, BOARD, SketchBookAmericaStack
 from stacks.dojo.sketch_book.health import SketchBookHealthStack
 
@@ -60,11 +60,7 @@ class SketchBookStack(Stack):
         self.america.allow_elsewhere(servers.task_role, self)
         add_outputs(
             self,
-            Url=f"https://{name}",
-            ListenerArn=front.listener.listener_arn,
-            ClusterName=servers.cluster.cluster_name,
-            ServiceName=servers.service.service_name,
-            TargetGroupArn=servers.target_group.target_group_arn,
+            **outputs_of_servers(name, front, servers),
             HealthCheckId=routing.health_check.health_check_id,
         )
         self.health = SketchBookHealthStack(

@@ -1,7 +1,6 @@
 """Board D5, Umin Chat: what CloudFront keeps, and what it passes on to the servers."""
 
 from aws_cdk import Environment, Stack
-from aws_cdk import aws_certificatemanager as certificatemanager
 from aws_cdk import aws_cloudfront as cloudfront
 from aws_cdk import aws_cloudfront_origins as origins
 from constructs import Construct
@@ -9,7 +8,7 @@ from constructs import Construct
 from cdp_constructs import CacheDistribution
 from cdp_constructs.core.periods import seconds
 from stacks.dojo.config import DojoConfiguration
-from stacks.dojo.parts import add_alarm_topic, add_outputs, add_zone
+from stacks.dojo.parts import add_alarm_topic, add_certificate, add_outputs, add_zone
 
 __all__ = ["UminChatEdgeStack"]
 
@@ -41,7 +40,6 @@ class UminChatEdgeStack(Stack):
         alarm_topic = add_alarm_topic(self, configuration)
         name = configuration.domain_name("umin_chat")
         zone = add_zone(self, configuration)
-        validation = certificatemanager.CertificateValidation.from_dns(zone)
         # The room is in the path, so that each room has an answer of its own; nothing else tells readers apart.
         page = cloudfront.CachePolicy(
             self,
@@ -60,7 +58,7 @@ class UminChatEdgeStack(Stack):
             origin=servers,
             cache_policy=page,
             domain_names=[name],
-            certificate=certificatemanager.Certificate(self, "Certificate", domain_name=name, validation=validation),
+            certificate=add_certificate(self, name, zone),
             zone=zone,
             alarm_topic=alarm_topic,
         )

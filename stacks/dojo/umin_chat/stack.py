@@ -1,7 +1,6 @@
 """Board D5, Umin Chat: servers in several zones behind CloudFront, a standby and read replicas, direct uploads."""
 
 from aws_cdk import Environment, Stack
-from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
 from cdp_constructs import (
@@ -14,7 +13,7 @@ from cdp_constructs import (
 from stacks.dojo.config import DojoConfiguration
 from stacks.dojo.files import add_files, allow_files, settings_of_files
 from stacks.dojo.parts import add_alarm_topic, add_front, add_outputs, add_session_key, chat_container
-from stacks.dojo.servers import add_network, add_servers, outputs_of, settings_of
+from stacks.dojo.servers import add_database, add_network, add_servers, outputs_of, settings_of
 from stacks.dojo.umin_chat.edge import UminChatEdgeStack
 
 __all__ = ["UminChatStack"]
@@ -50,16 +49,8 @@ class UminChatStack(Stack):
         alarm_topic = add_alarm_topic(self, configuration)
         name = configuration.domain_name("umin_chat")
         network = add_network(self, alarm_topic)
-        self.database = ReplicatedDatabase(
-            self,
-            "Database",
-            vpc=network.vpc,
-            database_name="chat",
-            instance_type=ec2.InstanceType("t4g.medium"),
-            readers=2,  # one of them takes over, and the other one still answers
-            max_readers=4,
-            alarm_topic=alarm_topic,
-        )
+        # One of the readers takes over, and the other one still answers.
+        self.database = add_database(self, network, alarm_topic, readers=2, max_readers=4)
         self.files = add_files(self, origin=f"https://{name}", alarm_topic=alarm_topic)
         self.notices = SnsSqsFanout(self, "Notices", alarm_topic=alarm_topic)
         # The board's own name is CloudFront's; this one is for CloudFront only.
