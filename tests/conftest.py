@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
     from cdp_constructs.testing.synthesis import SynthesisedArchitecture
+
+# Neither how fast an example runs nor how fast it is made says anything on a busy machine.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 # Files that look at the same deployment, or at the same synthesis of a system: one worker takes them all, and makes it
 # once.

@@ -181,7 +181,9 @@ def test_kinds_of_a_group_do_not_mix(deployed_rooms: Rooms) -> None:
     assert [entry.member for entry in deployed_rooms.state(kind="TYPING").members(room)] == ["bob"]
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(
     writes=st.permutations(
         [("heartbeat", 0), ("heartbeat", 20), ("leave", 30), ("heartbeat", 10), ("heartbeat", 30), ("leave", 5)]

@@ -222,7 +222,7 @@ def test_a_batch_is_no_request(entry: Callable[..., Any], table: FakeTable) -> N
     assert len(seen) == 3
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(JSON | st.fixed_dictionaries({"Records": JSON}) | st.fixed_dictionaries({"scheduled_time": JSON}))
 def test_any_event_reaches_the_handler_as_it_is(entry: Callable[..., Any], table: FakeTable, event: Any) -> None:
     for name in ("request", "schedule"):

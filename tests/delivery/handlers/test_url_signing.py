@@ -267,7 +267,7 @@ def test_no_body_is_this_functions_failure(index: ModuleType, body: str, status:
     assert ask(index, {**request(""), "body": body})[0] == status
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None)
 @given(body=st.binary(max_size=100) | st.text(max_size=30).map(lambda path: json.dumps({"path": path}).encode()))
 def test_no_bytes_are_this_functions_failure(index: ModuleType, body: bytes) -> None:
     event = {**request(""), "body": base64.b64encode(body).decode(), "isBase64Encoded": True}

@@ -408,7 +408,7 @@ EVENTS = st.fixed_dictionaries(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None)
 @given(others=st.lists(bodies("region", "detail") | EVENTS.map(json.dumps), max_size=4), place=st.integers(0, 4))
 def test_whatever_stands_beside_it_an_upload_is_confirmed(index: ModuleType, others: list[str], place: int) -> None:
     key = "incoming/ann/1/a.jpg"

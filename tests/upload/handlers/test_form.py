@@ -337,7 +337,7 @@ FIELDS = ("name", "content_type", "size", "metadata", "key", "multipart_upload_i
 BODIES = bodies(*FIELDS, likely=("image/jpeg", "a.jpg"))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None)
 @given(body=BODIES | st.binary(max_size=100), subject=st.text(max_size=20))
 def test_no_request_of_a_user_is_this_functions_failure(index: ModuleType, body: str | bytes, subject: str) -> None:
     encoded = isinstance(body, bytes)

@@ -492,7 +492,9 @@ def test_damaged_bytes_give_a_thumbnail_or_a_reason(
     assert Image.open(io.BytesIO(thumbnail)).format == "WEBP"
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None, max_examples=50
+)
 @given(others=st.lists(bodies(*message(), likely=tuple(message().values())), max_size=4), place=st.integers(0, 4))
 def test_whatever_stands_beside_it_an_image_gets_its_thumbnail(index: Any, others: list[str], place: int) -> None:
     mine = message("accepted/ben/u9/cat.jpg", upload_id="u9")

@@ -391,7 +391,7 @@ def test_a_body_that_is_larger_as_text_than_a_message_may_be_is_refused(index: M
 NAMES = ["x-hub-signature-256", "x-github-delivery", "content-type", "webhook-id", "authorization"]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None)
 @given(
     raw=bodies("issue", "action", likely=({"id": 1},)).map(str.encode) | st.binary(max_size=100),
     headers=st.dictionaries(st.sampled_from(NAMES) | st.text(max_size=10), st.text(max_size=60), max_size=5),
