@@ -1,10 +1,12 @@
 """CloudFront Functions: whatever a viewer sends, the answer is the request with a path that the origin can have."""
 
 import json
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 import pytest
 from aws_cdk import Stack
@@ -73,8 +75,18 @@ def page(uri: str) -> set[str]:
     return {uri, "/index.html"}
 
 
+def decoded(uri: str) -> str:
+    """Return a path as S3 reads it; one that nobody can decode stays as it is."""
+    if re.search(r"%(?![0-9A-Fa-f]{2})", uri):
+        return uri
+    try:
+        return re.sub(r"(?:%[0-9A-Fa-f]{2})+", lambda found: unquote_to_bytes(found[0]).decode(), uri)
+    except UnicodeDecodeError:
+        return uri
+
+
 def folder(uri: str) -> set[str]:
-    return {uri, f"{uri}index.html" if uri.lower().endswith(("/", "%2f")) else f"{uri}/index.html"}
+    return {uri, f"{uri}index.html" if decoded(uri).endswith("/") else f"{uri}/index.html"}
 
 
 def stripped(uri: str) -> set[str]:
@@ -153,6 +165,8 @@ def test_the_answer_is_the_request_with_a_path(edge: Edge, name: str) -> None:
         "/%",
         "/%c0%af",
         "/a%2F",
+        "/%/a%2F",
+        "/%ff/a%2F",
     ):
         holds = example(request={**bare, "uri": uri})(holds)
     holds()
