@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cdp_constructs.data._records import ABOUT
-from cdp_constructs.data.handlers.gathered_records.messages import in_lower_case, records_of
+from cdp_constructs.data.handlers.gathered_records.messages import MOST_MEASUREMENTS, in_lower_case, records_of
 from cdp_constructs.data.handlers.gathered_records.rows import line_of
 from cdp_constructs.data.handlers.speed_layer.records import Reading, UnreadableRecordError, read, read_all
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.services.firehose.conversion import convert
+from cdp_device import gathering
 
 duckdb = pytest.importorskip("duckdb", reason="needs the extra `analytics`")
 
@@ -121,6 +122,10 @@ def test_both_layers_read_the_same_of_a_record(tmp_path_factory: Any, sent: list
         temperature = reading.fields.get("temperature")
         assert (None if temperature is None else float(temperature)) == row["temperature"]
         assert reading.fields.get("count") == row["count"]
+
+
+def test_a_device_gathers_at_most_what_the_layers_take() -> None:
+    assert gathering.MOST_MEASUREMENTS == MOST_MEASUREMENTS
 
 
 @pytest.mark.parametrize("spelling", ["temperature", "Temperature", "TEMPERATURE"])

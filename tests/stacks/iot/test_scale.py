@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from cdp_constructs.estimates import quota
+from cdp_device.settings import Settings
 from stacks.iot import scale
 from stacks.iot.scale import (
     FOR_A_LARGE_FLEET,
@@ -13,6 +14,7 @@ from stacks.iot.scale import (
     Choice,
     Fleet,
     catch_up_stages,
+    fleet,
     monthly_cost,
     page,
     quotas,
@@ -187,6 +189,12 @@ def test_a_fleet_that_sends_each_measurement_alone_does_not_catch_up_by_pacing()
 def test_quotas_of_a_large_fleet_need_nothing_but_connections() -> None:
     short = [quota.name for quota in quotas(FLEET, FOR_A_LARGE_FLEET) if not quota.fits]
     assert short == ["IoT Core: connections at once"]
+
+
+def test_devices_send_and_wait_as_the_sum_says() -> None:
+    of_devices = {name: field.default for name, field in Settings.model_fields.items()}
+    assert of_devices["gather_bytes"] == fleet.MOST_BYTES
+    assert of_devices["catch_up_seconds"] == fleet.CATCH_UP_SECONDS
 
 
 def test_times_of_the_whole_fleet() -> None:
