@@ -178,7 +178,7 @@ test-demos: $(INSTALLED) $(WEB_BUILT) chromium ## demonstrations leave no file a
 test-packaging: $(INSTALLED) ## the wheel in an environment of its own, its bill of materials, and what make pattern writes
 	$(BIN)/python -m pytest tests/test_wheel.py tests/tools -m packaging -n auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
-test-security: $(INSTALLED) $(WEB_BUILT) chromium ## attackers against the chat, the IoT system and the mobile backend on the embedded cloud, by who they are, and hostile files
+test-security: $(INSTALLED) $(WEB_BUILT) chromium ## attackers against the chat, the IoT system, the mobile backend and the board without a server on the embedded cloud, by who they are, and hostile files
 	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest $(SET_security) -n auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 test-operator: $(INSTALLED) $(WEB_BUILT) ## an operator at night: every alarm is raised by its cause, every page's commands run

@@ -48,6 +48,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.handlers and not set(options.parts or ("all",)) <= {"imports", "calls"}:
         parser.error("--handlers goes with --parts imports calls")
+    if unknown := set(options.handlers) - {handlers.title(folder) for folder in handlers.folders()}:
+        parser.error(f"no handler is called {', '.join(sorted(unknown))}: name them as the page does, family/name")
     started = time.perf_counter()
     results: dict[str, Any] = json.loads(options.results.read_text()) if options.parts else {}
     results |= {

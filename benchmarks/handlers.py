@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmarks.processes import ROOT
 
-__all__ = ["LAYERS", "Deployed", "deployed", "folders", "measure"]
+__all__ = ["LAYERS", "Deployed", "deployed", "folders", "measure", "title"]
 
 LAYERS = [str(folder) for folder in sorted((ROOT / "cdp_constructs").glob("*/layers/*/python"))]
 _PLACEHOLDER = "example"
@@ -83,7 +83,7 @@ def measure(rounds: int, names: Sequence[str] = ()) -> dict[str, Any]:
         rounds: Counted starts of each, after one that is not.
         names: Only these handlers, such as ``data/storage_index``; all by default.
     """
-    chosen = [folder for folder in folders() if not names or _title(folder) in names]
+    chosen = [folder for folder in folders() if not names or title(folder) in names]
     about = {folder: _process(folder, "inspect", str(folder)) for folder in chosen}
     costs: dict[Path, list[tuple[dict[str, Any], dict[str, Any]]]] = {folder: [] for folder in chosen}
     for _ in range(rounds):
@@ -91,7 +91,7 @@ def measure(rounds: int, names: Sequence[str] = ()) -> dict[str, Any]:
             extras = [name for name in ("resolver", "models") if about[folder][name]]
             bare = _process(folder, "bare", json.dumps(about[folder]["clients"]), *extras)
             costs[folder].append((_process(folder, "handler", str(folder)), bare))
-    return {_title(folder): _row(folder, about[folder], pairs) for folder, pairs in costs.items()}
+    return {title(folder): _row(folder, about[folder], pairs) for folder, pairs in costs.items()}
 
 
 def _row(folder: Path, about: dict[str, Any], pairs: list[tuple[dict[str, Any], dict[str, Any]]]) -> dict[str, Any]:
@@ -106,7 +106,8 @@ def _row(folder: Path, about: dict[str, Any], pairs: list[tuple[dict[str, Any], 
     }
 
 
-def _title(folder: Path) -> str:
+def title(folder: Path) -> str:
+    """Return how the page calls a handler, such as ``data/storage_index``."""
     return f"{folder.parents[1].name}/{folder.name}"
 
 
@@ -127,6 +128,6 @@ def _process(folder: Path, *arguments: str) -> dict[str, Any]:
     command = [sys.executable, "-m", "benchmarks.handler_process", *arguments]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:
-        raise RuntimeError(f"{_title(folder)}, {arguments[0]}: {done.stderr[-2000:]}")
+        raise RuntimeError(f"{title(folder)}, {arguments[0]}: {done.stderr[-2000:]}")
     measured: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return measured

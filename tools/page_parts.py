@@ -8,6 +8,7 @@ import functools
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from tools.definitions import definition, text_below
 from tools.pages import ROOT, with_parts
@@ -169,7 +170,12 @@ def _constant(name: str, module: str) -> str:
 def _cell(text: str) -> str:
     text = " ".join(text.split()).replace("``", "`").replace("|", "\\|")
     text = re.sub(r"\s*Source: (https://\S+?)\.?(?=\s|$)", r" [Source](\1).", text)
-    return _ADDRESS.sub(lambda match: f"[AWS]({match[0]})", text) if "](" not in text else text
+    return _ADDRESS.sub(_linked, text) if "](" not in text else text
+
+
+def _linked(address: re.Match[str]) -> str:
+    host = urlsplit(address[0]).netloc
+    return f"[{'AWS' if host.endswith('.amazon.com') else host.removeprefix('www.')}]({address[0]})"
 
 
 def source(about: str) -> str:
