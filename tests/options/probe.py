@@ -29,6 +29,8 @@ REFUSED = "WithAWrongOption"
 
 
 _MESSAGE = re.compile(MESSAGE)
+# A site has one copy, and a number one group, whatever the ids of the constructs.
+_ONCE = {"SelfHealingSite.__init__", "UserIdentityPool.add_group"}
 
 
 @dataclass
@@ -65,7 +67,9 @@ class Probe:
             for value in values:
                 self._try(function, instance, given, name, value)
             # What a method accepts would be there already when the example calls it.
-            repeats = function.__name__ != "__init__" and "construct_id" not in given
+            repeats = (
+                function.__name__ != "__init__" and "construct_id" not in given
+            ) or function.__qualname__ in _ONCE
             if meaning is not None and not (meaning.tokens and repeats):
                 for value in tokens_of(hints.get(name)):
                     self._try(function, instance, given, name, value, may_be_accepted=meaning.tokens)
