@@ -13,6 +13,7 @@ from cdp_constructs.core.cdk import dynamodb, kms, sns, sqs
 from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.core.keys import USE_KEY, USE_TABLE_KEY
 from cdp_constructs.core.tables import leading_keys
+from cdp_constructs.data._windows import describe, window_variables
 
 THINGS = leading_keys("THING")
 """Binds a statement to the items of things."""
@@ -30,6 +31,7 @@ def add_stream_function(
     dead_letter_queue: "sqs.IQueue",
     encryption_key: "kms.IKey | None",
     measures: "Sequence[str]",
+    window_length: Duration,
     window_retention: Duration | None,
     log_retention: logs.RetentionDays,
     removal_policy: RemovalPolicy,
@@ -46,6 +48,7 @@ def add_stream_function(
         dead_letter_queue: Receives batches from Lambda, which sends them with the function's role.
         encryption_key: What queues and logs are encrypted with.
         measures: Fields that go into windows.
+        window_length: How long a window is.
         window_retention: How long windows are kept; None for a layer without windows.
         log_retention: How long logs are kept.
         removal_policy: What happens to the log group when the stack is deleted.
@@ -55,7 +58,7 @@ def add_stream_function(
         "Function",
         handler="data/speed_layer",
         shares=["gathered_records"],
-        description="Keeps the latest state and one-minute windows of things"
+        description=f"Keeps the latest state and {describe(window_length)} of things"
         if window_retention is not None
         else "Keeps the latest state of things",
         invocation=Invocation.EVENT_SOURCE,
@@ -70,6 +73,7 @@ def add_stream_function(
             "MEASURES": json.dumps(measures),
             "THRESHOLDS": "[]",
             **({"WINDOW_RETENTION_S": str(window_retention.to_seconds())} if window_retention is not None else {}),
+            **window_variables("WINDOW_S", window_length),
         },
         log_retention=log_retention,
         log_encryption_key=encryption_key,

@@ -21,34 +21,28 @@ from cdp_constructs.core.layers import share_module
 from cdp_constructs.core.metrics import function_metric
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of
-from cdp_constructs.core.periods import days, minute
+from cdp_constructs.core.periods import minute
 from cdp_constructs.core.queues import add_dead_letter_queue, metric_dead_letters
 from cdp_constructs.core.tables import add_item_table, check_table, key_of
-from cdp_constructs.core.validation import (
-    InvalidOptionError,
-    check_duration,
-    check_exclusive,
-    check_range,
-    check_standard,
-)
+from cdp_constructs.core.validation import check_exclusive, check_range, check_standard
 from cdp_constructs.data._records import check_names
 from cdp_constructs.data._rejections import add_rejection_alarm
 from cdp_constructs.data._stream import add_stream, add_stream_alarms, read_stream
 from cdp_constructs.data._stream_function import THINGS, add_stream_function
 from cdp_constructs.data._table_capacity import TableCapacity, billing_of
 from cdp_constructs.data._thresholds import Threshold, Thresholds
+from cdp_constructs.data._windows import check_windows, window_variables
 from cdp_constructs.iot.topics import BY_THING
 
 __all__ = ["SpeedLayer", "TableCapacity", "Threshold"]
 
 _SENDERS = "a fleet whose program is wrong has more"
 _KINESIS_QUOTAS = "https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html"
-_WINDOWS = "windows answer until the batch layer does; what is older is read there"
 
 
 @checks_options
 class SpeedLayer(Construct):
-    """Keeps the latest state and one-minute windows of each thing, seconds after its records arrive.
+    """Keeps the latest state and windows of each thing, seconds after its records arrive.
 
     CDP: none; this is the speed layer (スピードレイヤー) of a lambda architecture, beside ``BatchLayer``. A
     Kinesis stream keeps the order of each thing, a function folds its records into a DynamoDB table, and a topic is
@@ -86,6 +80,7 @@ class SpeedLayer(Construct):
         table: dynamodb.ITable | None = None,
         topic: sns.ITopic | None = None,
         windows: bool = True,
+        window_length: Duration | None = None,
         window_retention: Duration | None = None,
         shards: int | None = None,
         table_capacity: TableCapacity | None = None,
@@ -106,11 +101,14 @@ class SpeedLayer(Construct):
             table: An existing table with the partition key ``pk`` and the sort key ``sk`` (strings) and time to live by
                 ``expires_at``. Default: a new one, on demand, with point-in-time recovery and deletion protection.
             topic: An existing standard topic. Default: a new one that takes TLS only.
-            windows: Whether one-minute windows are kept beside the latest state. False saves a write and a read of the
-                table for each thing and minute; minutes are then read from ``BatchLayer``, after it has loaded them.
-                Records that are sent twice still change nothing, but are not counted. Default: True.
-            window_retention: How long windows are kept, and so how late a record may be: 1 hour to 30 days. A later
-                record still counts for the latest state. Default: 2 days.
+            windows: Whether windows are kept beside the latest state. False saves a write and a read of the table for
+                each thing and window; windows are then read from ``BatchLayer``, after it has loaded them. Records that
+                are sent twice still change nothing, but are not counted. Default: True.
+            window_length: How long a window is: 1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30 or 60 minutes, so that windows
+                begin with each hour. A longer one saves writes where several measurements of a thing come at once; it
+                keeps 12 bytes of each message, so that one that is sent twice counts once. Default: 1 minute.
+            window_retention: How long windows are kept, and so how late a record may be: 1 hour to 30 days, and at
+                least twice ``window_length``. A later record still counts for the latest state. Default: 2 days.
             shards: How many shards the new stream has, 1 to 20,000. Each takes 1,000 records and 1 MB a second and
                 costs $11 a month (us-east-1); the stream refuses what is more. Default: on demand, which scales, and
                 counts 1 KB for every smaller record.
@@ -125,8 +123,8 @@ class SpeedLayer(Construct):
                 the table is protected from deletion.
 
         Raises:
-            InvalidOptionError: for measures that cannot be, a duration out of range, ``window_retention`` without
-                windows, ``removal_policy``, ``shards`` or ``table_capacity`` for existing resources, or a resource of
+            InvalidOptionError: for measures that cannot be, a duration out of range, one of windows without windows,
+                ``removal_policy``, ``shards`` or ``table_capacity`` for existing resources, or a resource of
                 another Region.
         """
         super().__init__(scope, construct_id)
@@ -138,12 +136,9 @@ class SpeedLayer(Construct):
         check_exclusive(self, {"table": table}, {"table_capacity": table_capacity})
         if shards is not None:
             check_range(self, "shards", shards, low=1, high=20_000, unit="shards", source=_KINESIS_QUOTAS)
-        if not windows and window_retention is not None:
-            fix = "Leave out window_retention, or let windows be kept"
-            raise InvalidOptionError(self, "window_retention", "was given together with windows=False", fix)
-        retention = window_retention or days(2)
-        low, high = Duration.hours(1), days(30)
-        check_duration(self, "window_retention", retention, low=low, high=high, source=_WINDOWS)
+        length, retention = check_windows(
+            self, windows=windows, window_length=window_length, window_retention=window_retention
+        )
         check_range(
             self,
             "alarming_senders",
@@ -189,6 +184,7 @@ class SpeedLayer(Construct):
             encryption_key=encryption_key,
         )
         self._windows = windows
+        self._window_length = length
         self._thresholds = Thresholds(self, measures)
         self.function = add_stream_function(
             self,
@@ -200,6 +196,7 @@ class SpeedLayer(Construct):
             dead_letter_queue=self.dead_letter_queue,
             encryption_key=encryption_key,
             measures=measures,
+            window_length=length,
             window_retention=retention if windows else None,
             log_retention=log_retention,
             removal_policy=removal_policy,
@@ -289,7 +286,10 @@ class SpeedLayer(Construct):
         Raises:
             InvalidOptionError: for a function that does not run Python, or a variable that is taken.
         """
-        environment = {variable: self.table.table_name}
+        environment = {
+            variable: self.table.table_name,
+            **window_variables(f"{variable}_WINDOW_S", self._window_length),
+        }
         if not self._windows:
             environment[f"{variable}_HAS_NO_WINDOWS"] = "true"
         share_module(self, function, layer="data/telemetry_view", environment=environment)

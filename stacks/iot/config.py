@@ -133,8 +133,11 @@ class IotConfiguration(SystemConfiguration):
     """How long devices gather measurements that cross no threshold, 1 to 60 minutes: the latest state is as old. 0
     sends each measurement at once."""
     speed_windows: bool = True
-    """Whether the speed layer keeps minutes beside the latest state. False for 50,000 devices and more that measure
+    """Whether the speed layer keeps windows beside the latest state. False for 50,000 devices and more that measure
     about once a minute: minutes are then known after the next load."""
+    speed_window_minutes: int | None = None
+    """How long these windows are, 1 to 60 minutes that divide an hour: longer ones are fewer writes where devices
+    gather. By default a minute. Given with a large ``fleet_size`` it also keeps windows."""
     firehose_reads_stream: bool = False
     """Whether Firehose reads the stream of the speed layer, instead of an action of the rules: for 50,000 devices and
     more. A publish is a request of Firehose otherwise, which takes 2,000 a second."""
@@ -164,7 +167,7 @@ class IotConfiguration(SystemConfiguration):
         needed = shards(Fleet(devices=size), FOR_A_LARGE_FLEET)
         chosen = {
             "gather_minutes": GATHER_MINUTES,
-            "speed_windows": FOR_A_LARGE_FLEET.windows,
+            "speed_windows": FOR_A_LARGE_FLEET.windows or given.get("speed_window_minutes") is not None,
             "firehose_reads_stream": FOR_A_LARGE_FLEET.batch_source is BatchSource.STREAM,
             "stream_shards": needed,
         }
@@ -268,6 +271,17 @@ class IotConfiguration(SystemConfiguration):
         source = "an hour of measurements still fits into a few messages"
         check_range(KEY, "gather_minutes", minutes, low=0, high=60, unit="minutes", source=source)
         return minutes
+
+    @model_validator(mode="after")
+    def _windows_are_long_enough(self) -> Self:
+        length = self.speed_window_minutes
+        if length is not None and not self.speed_windows:
+            fix = "Leave it out, or set speed_windows to true"
+            raise InvalidOptionError(KEY, "speed_window_minutes", "was given together with speed_windows false", fix)
+        if length is not None and (length < 1 or 60 % length):
+            fix = "Use 1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30 or 60 minutes"
+            raise InvalidOptionError(KEY, "speed_window_minutes", f"is {length}", fix)
+        return self
 
     @field_validator("stream_shards")
     @classmethod

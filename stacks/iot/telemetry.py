@@ -49,6 +49,7 @@ class Telemetry(Construct):
             "Speed",
             measures=MEASURES,
             windows=configuration.speed_windows,
+            window_length=minutes(length) if (length := configuration.speed_window_minutes) is not None else None,
             shards=configuration.stream_shards,
             table_capacity=TableCapacity(**capacity.model_dump()) if capacity is not None else None,
             alarm_topic=alarm_topic,

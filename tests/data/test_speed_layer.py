@@ -84,6 +84,13 @@ def without_windows(stack: Stack) -> SpeedLayer:
 
 
 @architecture
+def long_windows(stack: Stack) -> SpeedLayer:
+    layer = SpeedLayer(stack, "Speed", measures=["temperature"], window_length=Duration.minutes(10))
+    layer.share_with(reader(stack))
+    return layer
+
+
+@architecture
 def provisioned(stack: Stack) -> SpeedLayer:
     capacity = TableCapacity(min_writes=200, max_writes=2_000, min_reads=40, max_reads=400)
     return SpeedLayer(stack, "Speed", measures=["temperature"], shards=5, table_capacity=capacity)
@@ -267,6 +274,17 @@ def test_layer_without_windows_tells_its_function_and_its_readers(synthesis: Syn
     assert not any("SPEED_TABLE_HAS_NO_WINDOWS" in names for names in variables)
 
 
+def test_layer_with_longer_windows_tells_its_function_and_its_readers(synthesis: Synthesis) -> None:
+    functions = synthesis(long_windows).resources("AWS::Lambda::Function")
+    own, read = (
+        next(resource["Properties"] for name, resource in functions.items() if name.startswith(start))
+        for start in ("SpeedFunction", "Reader")
+    )
+    assert own["Environment"]["Variables"]["WINDOW_S"] == "600"
+    assert own["Description"] == "Keeps the latest state and windows of 10 minutes of things"
+    assert read["Environment"]["Variables"]["SPEED_TABLE_WINDOW_S"] == "600"
+
+
 def test_windows_lapse_and_the_table_outlives_mistakes(synthesis: Synthesis) -> None:
     table = one(synthesis(defaults), "AWS::DynamoDB::GlobalTable")
     assert table["Properties"]["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
@@ -442,6 +460,20 @@ def _many(stack: Stack) -> None:
         (
             lambda stack: _layer(stream=kinesis.Stream.from_stream_arn(stack, "Stream", STREAM_ARN), shards=2)(stack),
             "shards was given together with stream",
+        ),
+        (
+            _layer(window_length=Duration.minutes(7)),
+            "window_length is 7 minutes. Use 1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30 or 60 minutes",
+        ),
+        (_layer(window_length=Duration.seconds(90)), "window_length is 90 seconds"),
+        (_layer(window_length=Duration.hours(2)), "window_length is 2 hours. Use 1 minute to 1 hour"),
+        (
+            _layer(window_length=Duration.hours(1), window_retention=Duration.minutes(90)),
+            "window_retention is 90 minutes. Use 2 hours to 30 days",
+        ),
+        (
+            _layer(windows=False, window_length=Duration.minutes(10)),
+            "window_length was given together with windows=False. Leave out window_length",
         ),
         (
             _layer(windows=False, window_retention=Duration.days(2)),

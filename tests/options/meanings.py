@@ -265,6 +265,7 @@ MEANINGS: dict[str, Meaning] = {
     "owner_metadata": Meaning(("Album", "x y", "ä", "x" * 65), tokens=False),
     # data
     "reconcile_every": Meaning(_seconds(0, 0.5, 60, 8 * _DAY, _FOREVER), tokens=False),
+    "window_length": Meaning(_seconds(0, 0.5, 59, 90, 420, 7200, 31 * _DAY, _FOREVER), tokens=False),
     "window_retention": Meaning(_seconds(0, 0.5, 60, 31 * _DAY, _FOREVER), tokens=False),
     "buffering": Meaning(_seconds(0, 0.5, 59, 901, _FOREVER), tokens=False),
     "shards": Meaning((0, -1, 20_001), tokens=False),

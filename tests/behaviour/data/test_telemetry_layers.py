@@ -11,7 +11,7 @@ from typing import Any
 
 import boto3
 import pytest
-from aws_cdk import CfnOutput, RemovalPolicy, Stack
+from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
@@ -46,6 +46,15 @@ def telemetry(stack: Stack) -> None:
     reader = add_function(stack, "Reader", handler=READER, description="Reads", invocation=Invocation.REQUEST)
     speed.share_with(reader)
     batch.share_with(reader)
+    longer = SpeedLayer(
+        stack, "Longer", measures=["temperature"], window_length=Duration.minutes(10), removal_policy=destroy
+    )
+    longer.add_rule(rule)
+    reads_longer = add_function(
+        stack, "LongerReader", handler=READER, description="Reads", invocation=Invocation.REQUEST
+    )
+    longer.share_with(reads_longer)
+    batch.share_with(reads_longer)
     producer, stranger = (
         iam.Role(stack, name, assumed_by=iam.AccountRootPrincipal()) for name in ("Producer", "Stranger")
     )
@@ -70,6 +79,8 @@ def telemetry(stack: Stack) -> None:
         "Bucket": batch.bucket.bucket_name,
         "Deliveries": batch.delivery_stream.delivery_stream_name,
         "Reader": reader.function_name,
+        "LongerTable": longer.table.table_name,
+        "LongerReader": reads_longer.function_name,
         "ProducerRole": producer.role_arn,
         "StrangerRole": stranger.role_arn,
     }
@@ -138,9 +149,15 @@ class Telemetry:
         assert sum(window.messages for window in found) == number
         return found
 
-    def batch(self, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> BatchView:
+    def batch(
+        self, clock: Callable[[], datetime] = lambda: datetime.now(UTC), window_length: timedelta = MINUTE
+    ) -> BatchView:
         return BatchView(
-            athena=self.client("athena"), cloudwatch=self.client("cloudwatch"), settings=self.settings, clock=clock
+            athena=self.client("athena"),
+            cloudwatch=self.client("cloudwatch"),
+            settings=self.settings,
+            clock=clock,
+            window_length=window_length,
         )
 
     def objects(self, prefix: str) -> list[str]:
@@ -373,6 +390,34 @@ def test_serving_view_has_every_record_once_before_between_and_after_loads(deplo
     assert answered(loaded) == [(1, "batch"), (2, "speed"), (1, "batch"), (1, "speed")]
     loaded_again = deployed_telemetry.load(until=datetime.now(UTC), at=now + 4 * MINUTE)
     assert answered(loaded_again) == [(1, "batch"), (2, "batch"), (1, "batch"), (1, "batch")]
+
+
+def test_longer_windows_are_the_same_in_both_layers_and_their_readers_know_how_long(
+    deployed_telemetry: Telemetry,
+) -> None:
+    thing, now = next(things), datetime.now(UTC)
+    start = now.replace(minute=now.minute // 10 * 10, second=0, microsecond=0) - 20 * MINUTE
+    for minutes, value in ((0, 20), (9.9, 22), (10, 30)):
+        deployed_telemetry.publish(thing, temperature=value, at=milliseconds(start + minutes * MINUTE))
+    deployed_telemetry.counted(thing, 3)  # of a minute each
+    client = deployed_telemetry.client("lambda")
+
+    def served() -> list[tuple[str, int, float, str]]:
+        event = json.dumps({"thing": thing, "minutes": 40})
+        answer = client.invoke(FunctionName=deployed_telemetry.outputs["LongerReader"], Payload=event)
+        return [
+            (each["start"], each["messages"], each["temperature"], each["layer"])
+            for each in json.loads(answer["Payload"].read())["minutes"]
+        ]
+
+    begins = [(start + minutes * MINUTE).isoformat() for minutes in (0, 10)]
+    expected = [(begins[0], 2, 21, "speed"), (begins[1], 1, 30, "speed")]
+    eventually(lambda: served() == expected, within=30, what="windows of ten minutes")
+    deployed_telemetry.deliver()
+    stored = deployed_telemetry.batch(window_length=10 * MINUTE).windows(thing, start, now)
+    assert [(each.start.isoformat(), each.messages, each.measures["temperature"].mean) for each in stored] == [
+        each[:3] for each in expected
+    ]
 
 
 def test_function_answers_from_both_layers(deployed_telemetry: Telemetry) -> None:

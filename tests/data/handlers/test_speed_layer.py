@@ -4,6 +4,7 @@ import base64
 import json
 import random
 import threading
+from dataclasses import replace
 from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -190,6 +191,28 @@ def test_without_windows_only_the_latest_state_is_read_and_written(
     assert work(index, record(1, temperature=20), ahead, late) == []
     assert (database.writes, len(services.alerts)) == (2, 1)
     assert not any(name in capsys.readouterr().out for name in ("TooLateRecords", "DuplicateRecords"))
+
+
+def test_longer_windows_are_other_items_and_are_kept_as_long(index: ModuleType, database: Database) -> None:
+    work(index, record(1, temperature=20))
+    things = Things(index.things._store, index.things._alerts, replace(index.environment, window_ms=10 * MINUTE))
+    vars(index).update(things=things)
+    start = NOON - NOON % (10 * MINUTE)
+    work(
+        index,
+        *(
+            record(2 + minute, temperature=minute, at=start + minute * MINUTE, arrived=start + 11 * MINUTE)
+            for minute in (0, 9, 10)
+        ),
+    )
+    windows = {sk: item for (_, sk), item in database.items.items() if sk.startswith("WINDOW10#")}
+    assert [json.loads(item["state"])["messages"] for _, item in sorted(windows.items())] == [2, 1]
+    assert [item["expires_at"] for _, item in sorted(windows.items())] == [
+        begin // 1000 + 172_800 for begin in (start, start + 10 * MINUTE)
+    ]
+    # The window of a minute from before is as it was.
+    (minute,) = (json.loads(item["state"]) for (_, sk), item in database.items.items() if sk.startswith("WINDOW#"))
+    assert minute["messages"] == 1
 
 
 def test_windows_expire_and_the_latest_state_does_not(index: ModuleType, database: Database) -> None:
@@ -489,7 +512,7 @@ def test_order_and_repetition_do_not_matter(records: list[dict[str, Any]], chanc
         latest: dict[str, Any] = {}
         for each in order:
             reading: Reading = read(each, ["temperature"])
-            fold_window(windows.setdefault(reading.window_ms, {}), reading, ["temperature"])
+            fold_window(windows.setdefault(reading.window_ms(MINUTE), {}), reading, ["temperature"])
             fold_latest(latest, reading, [])
         return windows, latest.get("at_ms")
 
@@ -579,7 +602,7 @@ def test_gathering_changes_nothing_of_what_is_known(records: list[dict[str, Any]
         latest: dict[str, Any] = {}
         for each in order:
             for reading in read_all(each, ["temperature"])[0]:
-                fold_window(windows.setdefault(reading.window_ms, {}), reading, ["temperature"])
+                fold_window(windows.setdefault(reading.window_ms(MINUTE), {}), reading, ["temperature"])
                 fold_latest(latest, reading, [])
         return windows, latest.get("fields")
 

@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import duckdb
@@ -37,6 +37,7 @@ class Layer:
     answers: list[Window]
     loaded_until: datetime | None = None
     asked: int = 0
+    window_length: timedelta = MINUTE
 
     def windows(self, _thing: str, start: datetime, end: datetime) -> list[Window]:
         self.asked += 1
@@ -237,6 +238,28 @@ def test_minutes_of_a_layer_without_windows_are_those_of_the_batch_layer(monkeyp
         SpeedView.connect().windows("a", NOON, NOON + MINUTE)
 
 
+def test_views_that_are_merged_have_windows_of_one_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValueError, match=r"0:10:00 and 0:01:00; give BatchView the window_length of the other"):
+        ServingView(Layer([], window_length=10 * MINUTE), Layer([]))
+    for name, value in {
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "SPEED_TABLE": "table",
+        "SPEED_TABLE_WINDOW_S": "600",
+        "BATCH_LAYER": json.dumps(SETTINGS),
+    }.items():
+        monkeypatch.setenv(name, value)
+    assert SpeedView.connect().window_length == ServingView.connect().window_length == 10 * MINUTE
+
+
+@pytest.mark.parametrize("zone", [UTC, timezone(timedelta(hours=5, minutes=45))])
+def test_longer_windows_begin_with_the_hour(zone: timezone) -> None:
+    start = (NOON + timedelta(minutes=11, seconds=1)).astimezone(zone)
+    sql = batch_view(window_length=20 * MINUTE).sql("a", start, start + 40 * MINUTE)
+    assert sql.count('"at" - "at" % 1200000') == 2
+    first, last = (round((NOON + minutes * MINUTE).timestamp() * 1000) for minutes in (20, 60))
+    assert f'"at" >= {first} AND "at" < {last}' in sql
+
+
 def test_speed_view_asks_for_whole_minutes_and_reads_all_pages() -> None:
     state = {"messages": 1, "measures": {"temperature": {"count": 1, "min": 2, "max": 2, "sum": 2}}, "arrived_ms": 1000}
 
@@ -256,3 +279,7 @@ def test_speed_view_asks_for_whole_minutes_and_reads_all_pages() -> None:
     assert (values[":first"], values[":last"]) == ("WINDOW#2027-01-15T12:01Z", "WINDOW#2027-01-15T12:01Z")
     assert table.requests[0]["FilterExpression"] == "expires_at > :now"
     assert SpeedView(table).windows("a", NOON, NOON) == []
+    table.requests.clear()
+    SpeedView(table, window_length=10 * MINUTE).windows("a", NOON + MINUTE, NOON + 20 * MINUTE)
+    values = table.requests[0]["ExpressionAttributeValues"]
+    assert (values[":first"], values[":last"]) == ("WINDOW10#2027-01-15T12:10Z", "WINDOW10#2027-01-15T12:19Z")

@@ -69,6 +69,9 @@ def test_everything_that_can_be_set_is_taken() -> None:
         (GOOD | {"fleet_size": 0}, "iot: fleet_size is 0 devices. Use 1 to 200,000,000 devices"),
         (GOOD | {"fleet_size": 10**12}, "iot: fleet_size is 1,000,000,000,000 devices. Use 1 to 200,000,000 devices"),
         (GOOD | {"fleet_size": "many"}, "iot: fleet_size is 'many'. Input should be a valid integer"),
+        (GOOD | {"speed_window_minutes": 7}, "iot: speed_window_minutes is 7. Use 1, 2, 3, 4, 5, 6, 10, 12, 15, 20"),
+        (GOOD | {"speed_window_minutes": 0}, "iot: speed_window_minutes is 0. Use 1"),
+        (GOOD | {"speed_window_minutes": 10, "speed_windows": False}, "Leave it out, or set speed_windows to true"),
         (GOOD | {"gather_minutes": 61}, "iot: gather_minutes is 61 minutes. Use 0 to 60 minutes"),
         (GOOD | {"stream_shards": 0}, "iot: stream_shards is 0 shards. Use 1 to 20,000 shards"),
         (
@@ -145,3 +148,4 @@ def test_a_large_fleet_gathers_and_its_stream_takes_an_hour_s_outage() -> None:
 def test_what_is_given_counts_more_than_what_the_size_chooses() -> None:
     given = {"gather_minutes": 0, "speed_windows": True, "firehose_reads_stream": False, "stream_shards": 7}
     assert chosen(fleet_size=1_000_000, **given) == (0, True, False, 7)
+    assert chosen(fleet_size=1_000_000, speed_window_minutes=10) == (10, True, True, 96)

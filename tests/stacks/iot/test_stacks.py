@@ -22,6 +22,7 @@ EVERYTHING = {
     "backlog_url": "https://example.backlog.com",
     "warehouse_capacity": 8,
     "gather_minutes": 10,
+    "speed_window_minutes": 10,
     "operator_email": "operators@example.com",
     "alarm_email": "ops@example.com",
 }
@@ -379,6 +380,13 @@ def test_windows_are_left_out_where_they_are_not_wanted_and_readers_know(
         readers = ("TelemetryHistoryFunction", "ReactionsFunction")
         knows = ["SPEED_TABLE_HAS_NO_WINDOWS" not in variables_of(each, reader) for reader in readers]
         assert knows == [has_windows, has_windows]
+
+
+def test_readers_know_how_long_windows_are(synthesis: Synthesis) -> None:
+    whole = synthesis(everything).templates["WholeIot"]
+    assert variables_of(whole, "TelemetrySpeedFunction")["WINDOW_S"] == "600"
+    for reader in ("TelemetryHistoryFunction", "ReactionsFunction"):
+        assert variables_of(whole, reader)["SPEED_TABLE_WINDOW_S"] == "600"
 
 
 def test_firehose_reads_the_stream_and_each_rule_of_telemetry_has_one_action(

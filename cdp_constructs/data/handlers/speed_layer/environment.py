@@ -19,6 +19,8 @@ class Environment:
     record_dead_letter_queue_url: str
     measures: tuple[str, ...]
     thresholds: tuple[Threshold, ...]
+    window_ms: int
+    """How long a window is."""
     window_retention_ms: int | None
     """How long windows are kept; None for a layer without windows."""
 
@@ -33,5 +35,6 @@ class Environment:
             record_dead_letter_queue_url=os.environ["RECORD_DEAD_LETTER_QUEUE_URL"],
             measures=tuple(json.loads(os.environ["MEASURES"])),
             thresholds=tuple(Threshold(**threshold) for threshold in json.loads(os.environ["THRESHOLDS"])),
+            window_ms=int(os.environ.get("WINDOW_S", "60")) * 1000,
             window_retention_ms=int(retention) * 1000 if retention is not None else None,
         )

@@ -1,4 +1,4 @@
-"""Keeps each thing's latest state and one-minute windows from a Kinesis stream, and publishes crossed thresholds.
+"""Keeps each thing's latest state and windows from a Kinesis stream, and publishes crossed thresholds.
 
 A record that cannot be read, or on which the work itself fails, goes to the dead-letter queue of records, and those
 behind it go on. When a service does not answer, Lambda tries the batch again from the first record that met it. What

@@ -15,7 +15,6 @@ from ..gathered_records.messages import UnreadableRecordError, in_lower_case, is
 
 __all__ = ["Reading", "UnreadableRecordError", "read", "read_all", "traceparent_of"]
 
-WINDOW_MS = 60_000
 # Clocks of devices are not exact; what claims to come from later than this is wrong, and would shadow newer states.
 MOST_AHEAD_MS = 60_000
 LONGEST_NAME = 128
@@ -43,10 +42,9 @@ class Reading:
     """What the sender gave it, or one with the id that AWS IoT gave it."""
     fields: Mapping[str, Any]
 
-    @property
-    def window_ms(self) -> int:
-        """When the window begins that the reading belongs to."""
-        return self.at_ms - self.at_ms % WINDOW_MS
+    def window_ms(self, length_ms: int) -> int:
+        """Return when the window of this length begins that the reading belongs to."""
+        return self.at_ms - self.at_ms % length_ms
 
 
 def read(record: Mapping[str, Any], measures: Iterable[str]) -> Reading:

@@ -21,9 +21,10 @@ class ChangedMeanwhileError(Exception):
     """Another invocation wrote the item after it was read."""
 
 
-def window_key(start_ms: int) -> str:
-    """Return the sort key of a window."""
-    return f"WINDOW#{datetime.fromtimestamp(start_ms / 1000, UTC):%Y-%m-%dT%H:%MZ}"
+def window_key(start_ms: int, length_ms: int) -> str:
+    """Return the sort key of a window: windows of another length, from before a change, are other items."""
+    minutes = length_ms // 60_000
+    return f"WINDOW{'' if minutes == 1 else minutes}#{datetime.fromtimestamp(start_ms / 1000, UTC):%Y-%m-%dT%H:%MZ}"
 
 
 class Store:

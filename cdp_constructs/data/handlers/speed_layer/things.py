@@ -105,10 +105,15 @@ class Things:
         retention = self._environment.window_retention_ms
         if retention is None:
             return []
-        return [reading for reading in readings if reading.window_ms + retention > reading.arrived_ms]
+        length = self._environment.window_ms
+        return [reading for reading in readings if reading.window_ms(length) + retention > reading.arrived_ms]
+
+    def _window_key(self, reading: Reading) -> str:
+        length = self._environment.window_ms
+        return window_key(reading.window_ms(length), length)
 
     def _keys(self, readings: Iterable[Reading]) -> list[str]:
-        return [LATEST, *dict.fromkeys(window_key(reading.window_ms) for reading in self._kept(readings))]
+        return [LATEST, *dict.fromkeys(self._window_key(reading) for reading in self._kept(readings))]
 
     def _fold(self, readings: Sequence[Reading], states: _States) -> Result:
         thing, measures = readings[0].thing, self._environment.measures
@@ -117,8 +122,9 @@ class Things:
         changed: dict[str, int] = {}
         duplicates = 0
         for reading in kept:
-            if fold_window(states[window_key(reading.window_ms)], reading, measures):
-                changed[window_key(reading.window_ms)] = (reading.window_ms + retention) // 1000
+            key = self._window_key(reading)
+            if fold_window(states[key], reading, measures):
+                changed[key] = (reading.window_ms(self._environment.window_ms) + retention) // 1000
             else:
                 duplicates += 1
         for key, expires_at in changed.items():

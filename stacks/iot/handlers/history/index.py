@@ -45,6 +45,7 @@ def handler(event: Any, context: LambdaContext) -> dict[str, Any]:
         "now": {name: field.value for name, field in latest.fields.items()} if latest else {},
         "crossed": sorted(latest.crossed) if latest else [],
         "minutes": [_minute(window) for window in windows],
+        "window_minutes": serving.window_length // timedelta(minutes=1),
         # Without windows in the speed layer, minutes that are not loaded yet are missing.
         "live": serving.is_live,
     }

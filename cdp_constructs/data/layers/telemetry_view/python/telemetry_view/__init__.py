@@ -1,7 +1,7 @@
-"""What is known of things: their state now, and minutes of the past, exact up to the last load and live after it.
+"""What is known of things: their state now, and windows of the past, exact up to the last load and live after it.
 
 ``SpeedView`` reads what SpeedLayer keeps, ``BatchView`` queries what BatchLayer stored, ``ServingView`` merges the two.
-Both layers count a message id once per minute.
+Both layers count a message id once per window.
 """
 
 from .batch import BatchView, QueryFailedError

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 import boto3
 
 from .calls import CALLS
-from .times import MINUTE, SKEW, full_minute, milliseconds, moment
+from .times import MINUTE, SKEW, full_window, milliseconds, moment
 from .windows import Total, Window
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ class BatchView:
         athena: "AthenaClient",
         cloudwatch: "CloudWatchClient",
         settings: Mapping[str, Any],
+        window_length: timedelta = MINUTE,
         late: timedelta = timedelta(days=2),
         timeout: float = 60,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -47,6 +48,7 @@ class BatchView:
             athena: Runs the query.
             cloudwatch: Has the metric that the watermark is made from.
             settings: What ``BatchLayer.share_with`` writes into the environment.
+            window_length: Of whole minutes, and so that windows begin with each hour.
             late: How long after its time a record may arrive and still be found; each query reads so much more.
             timeout: Seconds until a query is given up.
             clock: The time.
@@ -54,6 +56,7 @@ class BatchView:
         self._athena = athena
         self._cloudwatch = cloudwatch
         self._settings = settings
+        self.window_length = window_length
         self._late = late
         self._timeout = timeout
         self._clock = clock
@@ -127,7 +130,7 @@ class BatchView:
         ]
 
     def sql(self, thing: str, start: datetime, end: datetime) -> str:
-        """Return the query: one row per minute, each message id once per minute."""
+        """Return the query: one row per window, each message id once per window."""
         measures: Sequence[str] = self._settings["measures"]
         totals = "".join(
             f', count("{name}") AS "{name}_count", min("{name}") AS "{name}_min", max("{name}") AS "{name}_max"'
@@ -135,16 +138,15 @@ class BatchView:
             for name in measures
         )
         fields = "".join(f', "{name}"' for name in measures)
-        first, last = (
-            start.astimezone(UTC) - SKEW - _GATHERED,
-            min(end.astimezone(UTC) + self._late, self._clock() + SKEW),
-        )
+        since, until = full_window(start, self.window_length), full_window(end, self.window_length)
+        first, last = since - SKEW - _GATHERED, min(until + self._late, self._clock() + SKEW)
+        window = f'"at" - "at" % {self.window_length // timedelta(milliseconds=1)}'
         quoted = thing.replace("'", "''")
         return (
-            f'SELECT window_ms, count(*) AS messages{totals} FROM (SELECT "at" - "at" % 60000 AS window_ms, message_id'  # noqa: S608 - the one foreign value is quoted
-            f'{fields}, row_number() OVER (PARTITION BY "at" - "at" % 60000, message_id ORDER BY "at") AS copy '
+            f"SELECT window_ms, count(*) AS messages{totals} FROM (SELECT {window} AS window_ms, message_id"  # noqa: S608 - the one foreign value is quoted
+            f'{fields}, row_number() OVER (PARTITION BY {window}, message_id ORDER BY "at") AS copy '
             f"FROM \"{self._settings['table']}\" WHERE thing = '{quoted}' "
-            f'AND "at" >= {milliseconds(full_minute(start))} AND "at" < {milliseconds(full_minute(end))} '
+            f'AND "at" >= {milliseconds(since)} AND "at" < {milliseconds(until)} '
             f"AND hour BETWEEN '{first:%Y-%m-%d-%H}' AND '{last:%Y-%m-%d-%H}') AS readings "
             "WHERE copy = 1 OR message_id IS NULL GROUP BY window_ms ORDER BY window_ms"
         )

@@ -1,10 +1,10 @@
-"""Both layers as one: each minute is answered by exactly one of them, so nothing counts twice and nothing is left out.
+"""Both layers as one: each window is answered by exactly one of them, so nothing counts twice and nothing is left out.
 
 - The batch layer has a *watermark*: everything that arrived before it has been delivered and can be queried.
 - The speed layer notes with each window when its newest record arrived. As long as that is not before the watermark,
   the window may have records that the batch layer lacks, and the speed layer answers; a late record makes it so again.
 - Every other window is answered by the batch layer, also one that the speed layer has only parts of or forgot.
-- Of a speed layer without windows every minute is answered by the batch layer, and what is not loaded is missing.
+- Of a speed layer without windows each is answered by the batch layer, and what is not loaded is missing.
 """
 
 from datetime import datetime, timedelta
@@ -27,7 +27,15 @@ class ServingView:
         Args:
             speed: None for a speed layer without windows.
             batch: What is stored.
+
+        Raises:
+            ValueError: windows of the two differ in length.
         """
+        if speed is not None and speed.window_length != batch.window_length:
+            lengths = f"{speed.window_length} and {batch.window_length}"
+            raise ValueError(
+                f"windows of the two views differ: {lengths}; give BatchView the window_length of the other"
+            )
         self._speed = speed
         self._batch = batch
 
@@ -35,11 +43,17 @@ class ServingView:
     def connect(cls, *, late: timedelta = timedelta(days=2)) -> Self:
         """Use what ``SpeedLayer.share_with`` and ``BatchLayer.share_with`` named in the environment."""
         speed = SpeedView.connect()
-        return cls(speed if speed.has_windows else None, BatchView.connect(late=late))
+        batch = BatchView.connect(late=late, window_length=speed.window_length)
+        return cls(speed if speed.has_windows else None, batch)
+
+    @property
+    def window_length(self) -> timedelta:
+        """How long a window is: as SpeedLayer says."""
+        return self._batch.window_length
 
     @property
     def is_live(self) -> bool:
-        """Whether minutes that are not loaded yet are answered, by the windows of the speed layer."""
+        """Whether windows that are not loaded yet are answered, by the windows of the speed layer."""
         return self._speed is not None
 
     def windows(self, thing: str, start: datetime, end: datetime) -> list[Window]:

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any, Self
 import boto3
 
 from .calls import CALLS
-from .times import full_minute, moment
+from .times import MINUTE, full_window, moment
 from .windows import Latest, Total, Value, Window
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
 __all__ = ["NoWindowsError", "SpeedView"]
+
+_TIME = "%Y-%m-%dT%H:%MZ"
 
 
 class NoWindowsError(RuntimeError):
@@ -28,17 +30,21 @@ class SpeedView:
 
     has_windows: bool
     """Whether the layer keeps windows beside the latest state."""
+    window_length: timedelta
+    """How long a window is."""
 
-    def __init__(self, table: "Table", *, has_windows: bool = True) -> None:
-        """Read a table of SpeedLayer, which may have been made without windows."""
+    def __init__(self, table: "Table", *, has_windows: bool = True, window_length: timedelta = MINUTE) -> None:
+        """Read a table of SpeedLayer, which may have been made without windows, or with longer ones."""
         self._table = table
         self.has_windows = has_windows
+        self.window_length = window_length
 
     @classmethod
     def connect(cls, variable: str = "SPEED_TABLE") -> Self:
         """Use the table that ``SpeedLayer.share_with`` named in the environment."""
         table = boto3.resource("dynamodb", config=CALLS).Table(os.environ[variable])
-        return cls(table, has_windows=f"{variable}_HAS_NO_WINDOWS" not in os.environ)
+        length = timedelta(seconds=int(os.environ.get(f"{variable}_WINDOW_S", "60")))
+        return cls(table, has_windows=f"{variable}_HAS_NO_WINDOWS" not in os.environ, window_length=length)
 
     def latest(self, thing: str, *, consistent: bool = False) -> Latest | None:
         """Return a thing's state, None when there was no record of it yet.
@@ -72,12 +78,14 @@ class SpeedView:
         if not self.has_windows:
             raise NoWindowsError("The speed layer was made with windows=False; ask BatchView or ServingView")
         last = end.astimezone(UTC) - timedelta(microseconds=1)
+        # Windows of another length, from before a change of the layer, are other items.
+        prefix = "WINDOW#" if self.window_length == MINUTE else f"WINDOW{self.window_length // MINUTE}#"
         request: dict[str, Any] = {
             "KeyConditionExpression": "pk = :pk AND sk BETWEEN :first AND :last",
             "ExpressionAttributeValues": {
                 ":pk": f"THING#{thing}",
-                ":first": f"WINDOW#{full_minute(start):%Y-%m-%dT%H:%MZ}",
-                ":last": f"WINDOW#{last:%Y-%m-%dT%H:%MZ}",
+                ":first": f"{prefix}{full_window(start, self.window_length):{_TIME}}",
+                ":last": f"{prefix}{last:{_TIME}}",
                 ":now": int(time.time()),
             },
             # DynamoDB deletes what expired up to days later; a record that is worked on after that starts a new window.
@@ -98,7 +106,7 @@ class SpeedView:
 
 def _window(thing: str, item: Mapping[str, Any]) -> Window:
     state = json.loads(item["state"])
-    start = datetime.strptime(item["sk"], "WINDOW#%Y-%m-%dT%H:%MZ").replace(tzinfo=UTC)
+    start = datetime.strptime(item["sk"].partition("#")[2], _TIME).replace(tzinfo=UTC)
     return Window(
         thing=thing,
         start=start,

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-__all__ = ["MINUTE", "SKEW", "full_minute", "milliseconds", "moment"]
+__all__ = ["MINUTE", "SKEW", "full_window", "milliseconds", "moment"]
 
 MINUTE = timedelta(minutes=1)
 SKEW = timedelta(minutes=1)
@@ -19,7 +19,7 @@ def milliseconds(time_: datetime) -> int:
     return round(time_.timestamp() * 1000)
 
 
-def full_minute(time_: datetime) -> datetime:
-    """Return the first full minute that is not before it."""
-    floor = time_.astimezone(UTC).replace(second=0, microsecond=0)
-    return floor if floor == time_.astimezone(UTC) else floor + MINUTE
+def full_window(time_: datetime, length: timedelta) -> datetime:
+    """Return when the first window begins that does not begin before it; windows of this length begin at each hour."""
+    hour = time_.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    return hour - (hour - time_) // length * length

@@ -1,8 +1,8 @@
-"""What the views answer: windows of a minute, and a thing's latest state."""
+"""What the views answer: windows of a thing, and its latest state."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol
 
 __all__ = ["BatchReader", "Latest", "Total", "Value", "Window", "WindowReader"]
@@ -25,7 +25,7 @@ class Total:
 
 @dataclass(frozen=True, kw_only=True)
 class Window:
-    """One minute of a thing."""
+    """One minute of a thing, or as long as the windows of its view are."""
 
     thing: str
     start: datetime
@@ -61,8 +61,13 @@ class Latest:
 class WindowReader(Protocol):
     """Answers windows; both views do."""
 
+    @property
+    def window_length(self) -> timedelta:
+        """How long a window is."""
+        ...
+
     def windows(self, thing: str, start: datetime, end: datetime) -> list[Window]:
-        """Return the windows that begin from ``start`` on and before ``end``, by time; none for an empty minute."""
+        """Return the windows that begin from ``start`` on and before ``end``, by time; none for an empty one."""
         ...
 
 
