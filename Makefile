@@ -132,10 +132,12 @@ demo-serverless: $(INSTALLED) ## price lists through a workflow: in parallel, a 
 drill: $(INSTALLED) $(WEB_BUILT) ## lose a Region in the middle of a conversation, and get it back (LOSE=other for the one that is not home)
 	$(BIN)/python -m demo.chat.drill --lose $(or $(LOSE),home)
 
-# Three workers also on two cores: they wait for the embedded cloud for four tenths of the time. Each has a synthesis
-# and an embedded cloud of its own, shared by the tests of a file.
+# Three workers also on two cores: they wait for the embedded cloud for four tenths of the time and more. Each has a
+# synthesis and an embedded cloud of its own, shared by the tests of a file.
+WORKERS := -n 3 --dist loadfile --no-loadscope-reorder
+
 test: $(INSTALLED) $(WEB_BUILT) ## the library: every template, every pattern on the embedded cloud (PYTEST_ARGS="tests/upload -n 0" runs a part)
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(WORKERS) $(PYTEST_ARGS)
 
 # What a set of tests is: its target and `make test-anywhere SET=…` run it.
 SET_systems := tests/behaviour/stacks tests/stacks -m "system and not (browser or clients or conformance)"
@@ -143,13 +145,12 @@ SET_security := tests/security tests/upload -m security
 SET_operator := tests/operator -m operator
 
 test-systems: $(INSTALLED) $(WEB_BUILT) ## the reference systems: their templates, their handlers, and what they do on the embedded cloud (PYTEST_ARGS as for test)
-	$(BIN)/python -m pytest $(SET_systems) -n auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(SET_systems) $(WORKERS) $(PYTEST_ARGS)
 
 SERVER_TESTS := tests/stacks/dojo/app tests/local/containers tests/behaviour/compute tests/behaviour/servers $(addprefix tests/local/services/,autoscaling ecs elasticache elbv2 lambda_/node rds)
 
 test-local: $(INSTALLED) ## the embedded cloud by itself: its services, processes and command (PYTEST_ARGS as for test)
-	$(BIN)/python -m pytest tests/local tests/cli $(addprefix --ignore=,$(SERVER_TESTS)) -m conformance -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder \
-		$(PYTEST_ARGS)
+	$(BIN)/python -m pytest tests/local tests/cli $(addprefix --ignore=,$(SERVER_TESTS)) -m conformance $(WORKERS) $(PYTEST_ARGS)
 
 test-servers: $(INSTALLED) ## containers, load balancers, databases, caches and the AWS SDK for Node.js of the embedded cloud (PYTEST_ARGS as for test)
 	$(BIN)/python -m pytest $(SERVER_TESTS) -m conformance -n auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
@@ -182,7 +183,7 @@ test-security: $(INSTALLED) $(WEB_BUILT) chromium ## attackers against the chat,
 	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest $(SET_security) -n auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 test-operator: $(INSTALLED) $(WEB_BUILT) ## an operator at night: every alarm is raised by its cause, every page's commands run
-	$(BIN)/python -m pytest $(SET_operator) -n auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(SET_operator) $(WORKERS) $(PYTEST_ARGS)
 
 test-deployment: $(INSTALLED) $(WEB_BUILT) ## the commands of docs/deploy.md, a pipeline and workflows, with the CDK CLI against the embedded cloud
 	$(BIN)/python -m pytest tests/deployment tests/behaviour/pipeline -m deployment -n 0 $(PYTEST_ARGS)
