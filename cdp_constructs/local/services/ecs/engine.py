@@ -18,7 +18,7 @@ from cdp_constructs.local.containers.processes import Container, Spec
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.patch import patch, patch_each
 from cdp_constructs.local.services.ec2 import parties
-from cdp_constructs.local.services.ecs import dependencies, engine_containers, memory, network, volumes
+from cdp_constructs.local.services.ecs import dependencies, engine_containers, memory, network, trust, volumes
 from cdp_constructs.local.services.lambda_ import folders, runtime, sandboxes
 
 __all__ = ["running"]
@@ -108,6 +108,7 @@ def _environment(image: Image, variables: Mapping[str, str], address: str, task:
     merged = {
         **sandboxes.environment(),
         **sandboxes.libraries(),
+        **trust.variables(),
         **given,
         **variables,
         **network.variables(task),

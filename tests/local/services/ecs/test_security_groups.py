@@ -23,7 +23,7 @@ COPY main.py .
 CMD ["python", "/app/main.py"]
 """
 SERVER = """
-import http.server, json, socket
+import http.server, json, socket, ssl
 
 def reach(kind, host, port):
     try:
@@ -33,7 +33,9 @@ def reach(kind, host, port):
             with psycopg.connect(target) as connection:
                 return connection.execute("select 'reached'").fetchone()[0]
         with socket.create_connection((host, int(port)), 5) as connection:
-            connection.sendall(b"PING\\r\\n" if kind == "cache" else b"GET /health HTTP/1.0\\r\\n\\r\\n")
+            if kind == "cache-over-tls":
+                connection = ssl.create_default_context().wrap_socket(connection, server_hostname=host)
+            connection.sendall(b"PING\\r\\n" if "cache" in kind else b"GET /health HTTP/1.0\\r\\n\\r\\n")
             return "reached" if connection.recv(100) else "closed"
     except Exception as error:
         return f"refused: {type(error).__name__} {error}"
@@ -135,6 +137,18 @@ MORE: dict[str, Any] = {
                 "SecurityGroupIds": [{"Ref": "Data"}],
             },
         },
+        "EncryptedCache": {
+            "Type": "AWS::ElastiCache::ReplicationGroup",
+            "Properties": {
+                "ReplicationGroupDescription": "over TLS",
+                "Engine": "valkey",
+                "CacheNodeType": "cache.t4g.small",
+                "NumNodeGroups": 1,
+                "ReplicasPerNodeGroup": 0,
+                "SecurityGroupIds": [{"Ref": "Data"}],
+                "TransitEncryptionEnabled": True,
+            },
+        },
         "FunctionRole": role(),
         "Inside": _function(VpcConfig={"SubnetIds": [{"Ref": "Subnet"}], "SecurityGroupIds": [{"Ref": "App"}]}),
         "Elsewhere": _function(),
@@ -143,6 +157,7 @@ MORE: dict[str, Any] = {
         **{name: {"Value": {"Ref": name}} for name in ("App", "Data", "Front", "Inside", "Elsewhere")},
         "Database": _attribute("Database", "Endpoint.Address"),
         "Cache": _attribute("Cache", "PrimaryEndPoint.Address"),
+        "EncryptedCache": _attribute("EncryptedCache", "PrimaryEndPoint.Address"),
     },
     # What a task asks of itself meets no security group: without that, no task would become healthy.
     "Container": {
@@ -207,6 +222,10 @@ def test_nobody_else_reaches_a_task(web: Web) -> None:
 def test_a_task_reaches_what_lets_its_group_or_its_addresses_in(web: Web) -> None:
     assert _reach(web, "postgres", web.outputs["Database"], 5432) == "reached"
     assert _reach(web, "cache", web.outputs["Cache"], 6379) == "reached"
+
+
+def test_a_task_trusts_the_certificates_of_caches_as_those_of_the_public_authorities(web: Web) -> None:
+    assert _reach(web, "cache-over-tls", web.outputs["EncryptedCache"], 6379) == "reached"
 
 
 def test_clients_outside_of_the_network_are_refused_until_databases_are_opened(web: Web) -> None:
