@@ -27,11 +27,14 @@ def cache_of(settings: Settings) -> "Valkey":
     """Return the client of the cache, which keeps connections."""
     from valkey.asyncio import Valkey
 
-    password = settings.cache_password
-    options: dict[str, Any] = {"ssl_ca_certs": settings.cache_ca} if settings.cache_ca else {}
+    url, secret = str(settings.cache_url), settings.cache_secret
+    # The client of Valkey does not compare names unless it is told to.
+    options: dict[str, Any] = {"ssl_check_hostname": True} if url.startswith("rediss:") else {}
+    if settings.cache_ca:
+        options["ssl_ca_certs"] = settings.cache_ca
     cache: Valkey = Valkey.from_url(
-        str(settings.cache_url),
-        password=None if password is None else password.get_secret_value(),
+        url,
+        password=None if secret is None else secret.token.get_secret_value(),
         socket_connect_timeout=1,
         socket_timeout=None,
         health_check_interval=15,

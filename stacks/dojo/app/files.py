@@ -57,6 +57,7 @@ class BucketFiles:
         functions: Client of the function's Region.
         bucket: The bucket.
         form_function: The function.
+        link_function: The function of a `PrivateCacheDistribution` over the accepted files; None for links of S3.
         index: The table of a `StorageIndex`, if there is one.
     """
 
@@ -64,6 +65,7 @@ class BucketFiles:
     functions: "LambdaClient"
     bucket: str
     form_function: str
+    link_function: str | None = None
     index: "Table | None" = None
 
     async def form(self, owner: str, file: NewFile) -> dict[str, Any]:
@@ -73,18 +75,8 @@ class BucketFiles:
             ValueError: such a file is not accepted.
             UnavailableError: the function does not answer.
         """
-        payload = json.dumps({"owner": owner, **file.model_dump()}).encode()
-        try:
-            answer = await asyncio.to_thread(
-                self.functions.invoke,
-                FunctionName=self.form_function,
-                Payload=payload,
-                InvocationType="RequestResponse",
-            )
-        except (BotoCoreError, ClientError) as error:
-            raise UnavailableError("forms") from error
-        found: dict[str, Any] = json.loads(await asyncio.to_thread(answer["Payload"].read))
-        if answer.get("FunctionError"):
+        found, failed = await self._invoke(self.form_function, {"owner": owner, **file.model_dump()}, "forms")
+        if failed:
             if found.get("errorType") == "UploadRefusedError":
                 raise ValueError(found.get("errorMessage", "refused"))
             raise UnavailableError("forms")
@@ -102,9 +94,34 @@ class BucketFiles:
             raise UnavailableError("files") from error
         except BotoCoreError as error:
             raise UnavailableError("files") from error
+        if self.link_function is not None:
+            asked = {"path": key.removeprefix(_ACCEPTED), "expires_in": _LINK_SECONDS}
+            signed, failed = await self._invoke(self.link_function, asked, "links")
+            if failed:
+                raise UnavailableError("links")
+            url: str = signed["url"]
+            return url
         # The name of the file is the uploader's: it is saved, and not shown as a page.
         parameters = {"Bucket": self.bucket, "Key": key, "ResponseContentDisposition": "attachment"}
         return self.s3.generate_presigned_url("get_object", Params=parameters, ExpiresIn=_LINK_SECONDS)
+
+    async def _invoke(self, function: str, payload: dict[str, Any], what: str) -> tuple[dict[str, Any], bool]:
+        """Return what a function answers, and whether it failed.
+
+        Raises:
+            UnavailableError: it does not answer.
+        """
+        try:
+            answer = await asyncio.to_thread(
+                self.functions.invoke,
+                FunctionName=function,
+                Payload=json.dumps(payload).encode(),
+                InvocationType="RequestResponse",
+            )
+            found: dict[str, Any] = json.loads(await asyncio.to_thread(answer["Payload"].read))
+        except (BotoCoreError, ClientError) as error:
+            raise UnavailableError(what) from error
+        return found, bool(answer.get("FunctionError"))
 
     async def of_owner(self, owner: str, limit: int) -> list[dict[str, Any]]:
         """Return the accepted files of an owner, the newest first; the index is a second or two behind.

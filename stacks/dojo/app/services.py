@@ -83,13 +83,14 @@ class Services:
         """Files."""
         if self.settings.files == "none":
             return NoFiles()
-        function, region = cast("str", self.settings.form_function), self.settings.data_region
+        region = self.settings.data_region
         # boto3 signs links by version 2 otherwise, which new buckets refuse.
         s3 = boto3.client("s3", region_name=region, config=Config(signature_version="s3v4"))
         functions = boto3.client("lambda", region_name=region)
         name = self.settings.file_index
         index = None if name is None else boto3.resource("dynamodb", region_name=region).Table(name)
-        return BucketFiles(s3, functions, cast("str", self.settings.bucket), function, index)
+        bucket, form_function = cast("str", self.settings.bucket), cast("str", self.settings.form_function)
+        return BucketFiles(s3, functions, bucket, form_function, self.settings.link_function, index)
 
     @cached_property
     def user_pool(self) -> UserPool | None:

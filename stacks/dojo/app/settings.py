@@ -5,7 +5,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-__all__ = ["Credentials", "Settings"]
+__all__ = ["CacheToken", "Credentials", "Settings"]
 
 _NEEDS: dict[tuple[str, str], tuple[str, ...]] = {
     ("store", "database"): ("database_host",),
@@ -30,6 +30,14 @@ class Credentials(BaseModel):
 
     username: str
     password: str
+
+
+class CacheToken(BaseModel):
+    """The secret of an `InMemoryCache`; it may have further fields."""
+
+    model_config = ConfigDict(frozen=True)
+
+    token: SecretStr
 
 
 class Settings(BaseSettings):
@@ -63,11 +71,12 @@ class Settings(BaseSettings):
         session_table: The table of `StateSharing`.
         latest: Whether the latest messages of a room are kept in the cache.
         cache_url: ``rediss://host:6379``.
-        cache_password: The cache's AUTH token.
+        cache_secret: The secret with the cache's AUTH token, as JSON. Default: a cache without one.
         cache_ca: File with the certificates that sign the cache's. Default: those that the system trusts.
         files: Whether people upload to a bucket.
         bucket: The bucket of `DirectObjectUpload`.
         form_function: Its function for forms.
+        link_function: The function of a `PrivateCacheDistribution` that signs links to files. Default: links of S3.
         file_index: The table of a `StorageIndex` of the accepted files. Default: nobody can list files.
         notices: How people who are away are told that they were mentioned; ``device`` is by mail who is on a PC, and by
             the topic who has a phone.
@@ -110,11 +119,12 @@ class Settings(BaseSettings):
     session_table: str | None = None
     latest: Literal["none", "cache"] = "none"
     cache_url: str | None = None
-    cache_password: SecretStr | None = None
+    cache_secret: CacheToken | None = None
     cache_ca: str | None = None
     files: Literal["none", "bucket"] = "none"
     bucket: str | None = None
     form_function: str | None = None
+    link_function: str | None = None
     file_index: str | None = None
     notices: Literal["none", "topic", "push", "device"] = "none"
     notice_topic: str | None = None
