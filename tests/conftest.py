@@ -33,7 +33,7 @@ _TOGETHER = {
         f"tests/stacks/dojo/{board}/": "templates of the boards"
         for board in (
             *("after_6", "disconnect", "elasticache", "umin_chat", "anonymous"),
-            *("sketch_book", "browser_only", "common_board"),
+            *("ichinensei", "sketch_book", "browser_only", "common_board"),
         )
     },
 }

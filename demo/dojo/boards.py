@@ -12,6 +12,7 @@ from demo.dojo import browser_drills, our_chat
 from demo.dojo.browsers import BrowserBoard, BrowserCrowd
 from demo.dojo.faults import BY_DESIGN, NOTHING, Allowed, Drill
 from demo.dojo.load import raise_load
+from demo.dojo.members import MemberCrowd
 from demo.dojo.notified import PlaceOf, browser_of, mailbox_of, phone_of
 from demo.dojo.pacific import (
     across_the_pacific,
@@ -25,6 +26,7 @@ from demo.dojo.pacific import (
 from demo.dojo.pages import read_a_page_together
 from demo.dojo.people import Crowd, crowd_of
 from demo.dojo.queue_faults import accept_without_the_database, kill_a_worker, set_aside_what_nobody_can_read
+from demo.dojo.sizes import ask_without_a_signature, change_size, kill_the_cache
 from demo.dojo.stage import Deployed, Stage
 from demo.dojo.stateless import end_a_session, find_the_logs, kill_a_server, push_to_a_phone
 from demo.dojo.table_faults import let_the_table_fail
@@ -96,7 +98,7 @@ def _writer_lost(successor: str, *, elsewhere: str) -> tuple[Drill, ...]:
     )
 
 
-_RELEASES_AND_LOAD = (
+_RELEASES = (
     Drill(
         "A new version is deployed",
         "no request fails, none is sent again",
@@ -109,6 +111,9 @@ _RELEASES_AND_LOAD = (
         lambda on: on.release_what_does_not_start(allowed=NOTHING, within=120),
         servers_only=True,
     ),
+)
+_RELEASES_AND_LOAD = (
+    *_RELEASES,
     Drill(
         "Load is raised, and falls",
         "tasks are added and removed; no request fails, none is sent again",
@@ -268,6 +273,44 @@ BOARDS = {
             *_RELEASES_AND_LOAD,
         ),
         cannot="the loss of its Region or of SQS in it; without its database nobody reads, registers or signs in",
+    ),
+    "d7": Board(
+        "ichinensei",
+        "Ichinensei",
+        "D7 Ichinensei: Oregon, Cognito, two servers that grow, a cache before a table, private files",
+        files=True,
+        place=phone_of,
+        servers=2,
+        drills=(
+            Drill(
+                "A file is asked for without its signature",
+                "what is in it with its link, 403 in any other way",
+                ask_without_a_signature,
+            ),
+            Drill(
+                "The servers are scaled up while people talk",
+                "no request fails, none is sent again; both have the size of the day within 120 s",
+                lambda on: change_size(on, schedule="Day", allowed=NOTHING, within=120),
+            ),
+            _TASK_KILLED,
+            Drill(
+                "The cache is killed",
+                "a replica takes over within 60 s; no request fails, none is sent again, and nobody signs in again",
+                lambda on: kill_the_cache(on, allowed=NOTHING, within=60),
+                lost="instance",
+            ),
+            _SERVERS_ZONE_LOST,
+            _TABLE_FAILS,
+            Drill(
+                "The servers are scaled down again",
+                "no request fails, none is sent again; both have the size of the night within 120 s",
+                lambda on: change_size(on, schedule="Night", allowed=NOTHING, within=120),
+                servers_only=True,
+            ),
+            *_RELEASES,
+        ),
+        cannot="the loss of its Region; and more people than two servers of the largest size can serve",
+        crowd=MemberCrowd,
     ),
     "d8": Board(
         "sketch_book",

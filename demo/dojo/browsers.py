@@ -4,7 +4,6 @@ import asyncio
 import json
 import random
 import re
-import secrets
 import ssl
 import time
 import uuid
@@ -15,7 +14,7 @@ from typing import Any, ClassVar
 from botocore.exceptions import BotoCoreError, ClientError
 
 from cdp_constructs.local import Deployment, LocalCloud
-from cdp_constructs.testing import waiting
+from demo.dojo.accounts import id_token
 from demo.dojo.people import Attempt, Crowd, Person
 from demo.dojo.stage import Deployed
 from demo.report import StepFailed
@@ -52,26 +51,12 @@ class BrowserBoard(Deployed):
 
     def enter(self, email: str) -> tuple[str, str, Any]:
         """Sign up with the code that comes by mail, sign in, and return the id token, the identity and credentials."""
-        users, client = self.client("cognito-idp"), self.outputs["ClientId"]
-        password = f"Aa-{secrets.token_hex(8)}1"
-        users.sign_up(ClientId=client, Username=email, Password=password)
-        users.confirm_sign_up(ClientId=client, Username=email, ConfirmationCode=self._code(email))
-        given = {"USERNAME": email, "PASSWORD": password}
-        answer = users.initiate_auth(ClientId=client, AuthFlow="USER_PASSWORD_AUTH", AuthParameters=given)
-        token: str = answer["AuthenticationResult"]["IdToken"]
+        token = id_token(self, email)
         pool, identities = self.outputs["IdentityPoolId"], self.client("cognito-identity")
         logins = {self.provider: token}
         identity: str = identities.get_id(IdentityPoolId=pool, Logins=logins)["IdentityId"]
         credentials = identities.get_credentials_for_identity(IdentityId=identity, Logins=logins)["Credentials"]
         return token, identity, credentials
-
-    def _code(self, email: str) -> str:
-        def look() -> str | None:
-            mails = [mail for mail in self.cloud.sent_mails(self.region) if mail.to == [email]]
-            codes = re.findall(r"\d{6}", mails[-1].text + mails[-1].html) if mails else []
-            return codes[-1] if codes else None
-
-        return str(waiting.eventually(look, within=20, what=f"a code for {email}"))
 
 
 class BrowserPerson(Person):

@@ -1,6 +1,6 @@
 """The boards' configuration: the key ``dojo`` of the CDK context, checked before anything is built."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
 
@@ -23,6 +23,7 @@ BOARDS = {
     "elasticache": "ElastiCache",
     "umin_chat": "UminChat",
     "anonymous": "Anonymous",
+    "ichinensei": "Ichinensei",
     "sketch_book": "SketchBook",
     "browser_only": "BrowserOnly",
     "common_board": "CommonBoard",
@@ -40,7 +41,7 @@ class DojoConfiguration(SystemConfiguration):
     boards: tuple[str, ...] = Field(default=tuple(BOARDS), strict=False)
     """Which boards are built."""
     region: str = "ap-northeast-1"
-    """Where they run."""
+    """Where they run; D7 is in us-west-2."""
     hosted_zone_id: str = "Z00000PLACEHOLDER"
     """Id of the public Route 53 hosted zone that holds the names of the boards."""
     hosted_zone_name: str = _DOMAIN
@@ -49,6 +50,13 @@ class DojoConfiguration(SystemConfiguration):
     """Receives the alarms, after confirming one mail from each board; ``null`` for nobody."""
     push_services: tuple[str, ...] | None = Field(default=None, strict=False)
     """Hosts of the push services that browsers may name; by default those of the browsers' makers."""
+    ichinensei_platform: Literal["fargate", "elastic_beanstalk"] = "fargate"
+    """What runs the servers of D7. The embedded cloud runs ``fargate``."""
+    beanstalk_platform_version: str = "4.13.9"
+    """Version of the platform Docker on Amazon Linux 2023, with ``elastic_beanstalk``; new accounts get the latest only
+    (https://docs.aws.amazon.com/elasticbeanstalk/latest/platforms/platforms-supported.html)."""
+    beanstalk_instance_type: str = "t4g.small"
+    """Type of the instances, with ``elastic_beanstalk``: one with a Graviton processor. Another one replaces them."""
 
     @property
     def placeholders(self) -> tuple[Placeholder, ...]:
@@ -86,6 +94,20 @@ class DojoConfiguration(SystemConfiguration):
         fix = "Use the name of a zone, such as dojo.example.com"
         check_form(KEY, "hosted_zone_name", name, rf"(?=.{{1,200}}$)({label}\.)+[a-z]{{2,63}}", fix)
         return name
+
+    @field_validator("beanstalk_platform_version")
+    @classmethod
+    def _is_a_version(cls, version: str) -> str:
+        fix = "Use one that `aws elasticbeanstalk list-available-solution-stacks` has, such as 4.13.9"
+        check_form(KEY, "beanstalk_platform_version", version, r"[0-9]+\.[0-9]+\.[0-9]+", fix)
+        return version
+
+    @field_validator("beanstalk_instance_type")
+    @classmethod
+    def _is_of_graviton(cls, instance_type: str) -> str:
+        fix = "Use a type with a Graviton processor, such as t4g.small or c7g.xlarge"
+        check_form(KEY, "beanstalk_instance_type", instance_type, r"[a-z]+[0-9]+g[a-z]*\.[a-z0-9]+", fix)
+        return instance_type
 
     @field_validator("alarm_email")
     @classmethod

@@ -4,10 +4,10 @@ from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 
-from cdp_constructs import DirectObjectUpload
+from cdp_constructs import DirectObjectUpload, PrivateCacheDistribution
 from cdp_constructs.core.acknowledgments import acknowledge_resources
 
-__all__ = ["add_files", "allow_files", "settings_of_files"]
+__all__ = ["add_downloads", "add_files", "allow_files", "allow_links", "settings_of_downloads", "settings_of_files"]
 
 
 def add_files(stack: Stack, *, origin: str, alarm_topic: sns.ITopic) -> DirectObjectUpload:
@@ -42,3 +42,27 @@ def settings_of_files(files: DirectObjectUpload) -> dict[str, str]:
         "bucket": files.bucket.bucket_name,
         "form_function": files.form_function.function_name,
     }
+
+
+def add_downloads(stack: Stack, files: DirectObjectUpload, *, alarm_topic: sns.ITopic) -> PrivateCacheDistribution:
+    """Add the distribution from which people get accepted files, with a link that is signed for each."""
+    return PrivateCacheDistribution(
+        stack,
+        "Downloads",
+        bucket=files.bucket,
+        origin_path=f"/{files.accepted_prefix}".removesuffix("/"),
+        # Whose file it is, and which upload it was, is the chat's own affair.
+        remove_headers=["x-amz-meta-source", "x-amz-meta-traceparent"],
+        alarm_topic=alarm_topic,
+    )
+
+
+def allow_links(task_role: iam.IRole, downloads: PrivateCacheDistribution) -> None:
+    """Let servers have links signed; the key stays with the function."""
+    function = downloads.signing_function.function_arn
+    task_role.add_to_principal_policy(iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[function]))
+
+
+def settings_of_downloads(downloads: PrivateCacheDistribution) -> dict[str, str]:
+    """Return the settings of servers whose files come from a distribution."""
+    return {"link_function": downloads.signing_function.function_name}

@@ -57,6 +57,7 @@ BOARDS: Mapping[str, Exhibit] = {
     "D4": Exhibit(("ElastiCache",), _ROOT / "stacks/dojo/elasticache/brief.toml"),
     "D5": Exhibit(("UminChat*",), _ROOT / "stacks/dojo/umin_chat/brief.toml"),
     "D6": Exhibit(("Anonymous",), _ROOT / "stacks/dojo/anonymous/brief.toml"),
+    "D7": Exhibit(("Ichinensei",), _ROOT / "stacks/dojo/ichinensei/brief.toml"),
     "D8": Exhibit(("SketchBook*",), _ROOT / "stacks/dojo/sketch_book/brief.toml"),
     "D9": Exhibit(("BrowserOnly*",), _ROOT / "stacks/dojo/browser_only/brief.toml"),
     "D10": Exhibit(("CommonBoard",), _ROOT / "stacks/dojo/common_board/brief.toml"),

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from aws_cdk import CfnOutput, RemovalPolicy, Stack
 from aws_cdk import aws_certificatemanager as certificatemanager
@@ -20,6 +20,7 @@ from stacks.alarms import add_alarms
 from stacks.dojo.config import DojoConfiguration
 
 __all__ = [
+    "APPLICATION",
     "ROUTE",
     "RUNBOOKS",
     "add_alarm_topic",
@@ -30,10 +31,13 @@ __all__ = [
     "add_session_secret",
     "add_zone",
     "chat_container",
+    "variables_of",
 ]
 
+T = TypeVar("T")
 RUNBOOKS = "docs/runbooks/servers"
-_APPLICATION = Path(__file__).parent / "app"
+APPLICATION = Path(__file__).parent / "app"
+"""The application, with its Dockerfile."""
 ROUTE = ServiceRoute(deregistration_delay=seconds(5))
 """WebSockets do not end by themselves, so that a longer delay only makes releases slower."""
 
@@ -48,14 +52,19 @@ def chat_container(
         secrets: Settings that are secrets.
         options: Of `ServiceContainer`.
     """
-    image = ecs.ContainerImage.from_asset(str(_APPLICATION), platform=ecr_assets.Platform.LINUX_ARM64)
+    image = ecs.ContainerImage.from_asset(str(APPLICATION), platform=ecr_assets.Platform.LINUX_ARM64)
     return ServiceContainer(
         image,
-        environment={f"CHAT_{name.upper()}": value for name, value in settings.items()},
-        secrets={f"CHAT_{name.upper()}": value for name, value in (secrets or {}).items()},
+        environment=variables_of(settings),
+        secrets=variables_of(secrets or {}),
         cpu_architecture=ecs.CpuArchitecture.ARM64,
         **options,
     )
+
+
+def variables_of(settings: Mapping[str, T]) -> dict[str, T]:
+    """Return settings by the names of their environment variables."""
+    return {f"CHAT_{name.upper()}": value for name, value in settings.items()}
 
 
 def add_session_key(stack: Stack) -> ecs.Secret:

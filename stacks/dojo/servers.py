@@ -21,6 +21,8 @@ from stacks.dojo.table import ChatTable
 
 __all__ = ["add_database", "add_network", "add_servers", "outputs_of", "outputs_of_servers", "settings_of"]
 
+_FEWEST = 2
+
 
 def add_network(
     stack: Stack, alarm_topic: sns.ITopic, *, also: Sequence[ec2.InterfaceVpcEndpointAwsService] = ()
@@ -90,14 +92,20 @@ def add_servers(
     alarm_topic: sns.ITopic,
     most: int,
 ) -> ScaleOutService:
-    """Add two servers or more behind the load balancer, with the deep check."""
+    """Add two servers, or up to `most`, behind the load balancer, with the deep check."""
+    fixed = most == _FEWEST
+    scaling = ServiceScaling(
+        max_capacity=most,
+        requests_per_target=None if fixed else 300,
+        target_utilization_percent=None if fixed else 60,
+    )
     servers = ScaleOutService(
         stack,
         "Servers",
         front=front,
         container=container,
         route=ROUTE,
-        scaling=ServiceScaling(max_capacity=most, requests_per_target=300),
+        scaling=scaling,
         vpc_subnets=network.service_subnets,
         alarm_topic=alarm_topic,
     )

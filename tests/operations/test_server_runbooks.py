@@ -38,7 +38,8 @@ SIZE = f"{FOLDER}/size.md"
 OF_BOARDS = [
     f"{FOLDER}/{name}.md"
     for name in (
-        *("bounce-rate", "complaint-rate", "delivery-throttled", "drift", "free-storage", "freshness", "lost-lines"),
+        *("bounce-rate", "complaint-rate", "degraded", "delivery-throttled", "drift", "free-storage", "freshness"),
+        *("lost-lines", "signing"),
         *("mail-failures", "message-dead-letter-queue", "reconciliation-dead-letter-queue", "rejected"),
         *("rejected-records", "throttled-sign-ins", "transformation", "unhealthy"),
     )

@@ -18,11 +18,12 @@ def properties(synthesis: Synthesis, stack: str, resource_type: str) -> dict[str
 
 
 def _server(synthesis: Synthesis, stack: str) -> dict[str, Any]:
-    """The container with a port."""
+    """The container with a port, which is the same in tasks of each size."""
     definitions = resources(synthesis, stack, "AWS::ECS::TaskDefinition")
     containers = [each for one in definitions for each in one["Properties"]["ContainerDefinitions"]]
-    [container] = [each for each in containers if each.get("PortMappings")]
-    found: dict[str, Any] = container
+    found: dict[str, Any]
+    found, *of_other_sizes = [each for each in containers if each.get("PortMappings")]
+    assert all(each == found for each in of_other_sizes)
     return found
 
 

@@ -34,6 +34,9 @@ def test_names_of_ones_own_leave_no_placeholder() -> None:
         ({"hosted_zone_name": "https://example.jp"}, "hosted_zone_name is"),
         ({"alarm_email": "nobody"}, "alarm_email is"),
         ({"board": "after_6"}, "Use 'boards'"),
+        ({"ichinensei_platform": "ec2"}, "ichinensei_platform"),
+        ({"beanstalk_platform_version": "latest"}, "beanstalk_platform_version is 'latest'"),
+        ({"beanstalk_instance_type": "t3.small"}, "beanstalk_instance_type is 't3.small'"),
     ],
 )
 def test_a_mistake_is_one_line(given: dict[str, Any], said: str) -> None:

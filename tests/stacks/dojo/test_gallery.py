@@ -55,6 +55,13 @@ def test_a_queue_takes_the_database_out_of_the_way_of_sending(found: dict[str, J
     assert stops(found["D6"], "read it")["instance"] == 60
 
 
+def test_larger_servers_are_the_end_of_a_board_that_adds_none(found: dict[str, Judgement]) -> None:
+    [quota] = found["D7"].quotas[:1]
+    assert quota.name.startswith("Ichinensei/Servers")
+    assert found["D7"].single == []
+    assert stops(found["D7"], "get a file") == {"instance": 0, "zone": 0, "Region": INFINITE}
+
+
 def test_the_nearest_region_answers_from_data_that_is_far_away(found: dict[str, Judgement]) -> None:
     [tokyo] = [one for one in found["D8"].distances if one.city == "Tokyo"]
     assert (tokyo.entry, round(tokyo.to_entry)) == ("ap-northeast-1", 0)
@@ -83,7 +90,7 @@ def test_what_was_measured_is_what_the_templates_say_or_it_is_said_why(found: di
 
 def test_of_a_board_that_was_measured_each_loss_is_known(found: dict[str, Judgement]) -> None:
     drills = measured_drills()
-    assert {"D2", "D3", "D4", "D5", "D6", "D8", "D9", "D10", "C"} <= drills.keys() <= EXHIBITS.keys()
+    assert {"D2", "D3", "D4", "D5", "D6", "D7", "D8", "D9", "D10", "C"} <= drills.keys() <= EXHIBITS.keys()
     for board, done in drills.items():
         assert "Region" in {one.lost for one in done}, board
         compared_with = {one.outcome.loss for one in compared(found) if one.board == board}

@@ -11,7 +11,7 @@ from tests.stacks.runbooks import ROOT
 
 STACKS = (*BOARDS.values(), "UminChatEdge", "BrowserOnlyWeb", "SketchBookAmerica", "SketchBookHealth")
 OF_DATABASES = {"connections", "cpu", "free-memory"}
-TABLES = {"CommonBoard": "CommonBoard", "SketchBook": "SketchBookAmerica"}
+TABLES = {"CommonBoard": "CommonBoard", "Ichinensei": "Ichinensei", "SketchBook": "SketchBookAmerica"}
 """Boards that keep messages in DynamoDB, with the stack that has the table."""
 
 

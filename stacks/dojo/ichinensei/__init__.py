@@ -1,0 +1,1 @@
+"""Board D7, Ichinensei."""
