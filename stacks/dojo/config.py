@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from cdp_constructs.core.validation import InvalidOptionError
 from cdp_constructs.operations.configuration import (
@@ -30,6 +30,17 @@ BOARDS = {
 }
 """The boards by their folder, with the name of their stack."""
 _DOMAIN = "dojo.example.com"
+_OF_BEANSTALK = {
+    "beanstalk_platform_version": (
+        "[0-9]+[.][0-9]+[.][0-9]+",
+        "Use one that `aws elasticbeanstalk list-available-solution-stacks` has, such as 4.13.9",
+    ),
+    "beanstalk_instance_type": (
+        "[a-z]+[0-9]+g[a-z]*[.][a-z0-9]+",
+        "Use a type with a Graviton processor, such as t4g.small or c7g.xlarge",
+    ),
+}
+"""The form of options for Elastic Beanstalk, and what to write."""
 
 
 class DojoConfiguration(SystemConfiguration):
@@ -95,19 +106,12 @@ class DojoConfiguration(SystemConfiguration):
         check_form(KEY, "hosted_zone_name", name, rf"(?=.{{1,200}}$)({label}\.)+[a-z]{{2,63}}", fix)
         return name
 
-    @field_validator("beanstalk_platform_version")
+    @field_validator(*_OF_BEANSTALK)
     @classmethod
-    def _is_a_version(cls, version: str) -> str:
-        fix = "Use one that `aws elasticbeanstalk list-available-solution-stacks` has, such as 4.13.9"
-        check_form(KEY, "beanstalk_platform_version", version, r"[0-9]+\.[0-9]+\.[0-9]+", fix)
-        return version
-
-    @field_validator("beanstalk_instance_type")
-    @classmethod
-    def _is_of_graviton(cls, instance_type: str) -> str:
-        fix = "Use a type with a Graviton processor, such as t4g.small or c7g.xlarge"
-        check_form(KEY, "beanstalk_instance_type", instance_type, r"[a-z]+[0-9]+g[a-z]*\.[a-z0-9]+", fix)
-        return instance_type
+    def _is_one_of_beanstalk(cls, value: str, info: ValidationInfo) -> str:
+        option = str(info.field_name)
+        check_form(KEY, option, value, *_OF_BEANSTALK[option])
+        return value
 
     @field_validator("alarm_email")
     @classmethod
