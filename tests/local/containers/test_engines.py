@@ -49,6 +49,9 @@ def test_tasks_run_in_containers_of_the_engine(web: Web, folder: Path) -> None:
     assert asked[asked.index("--network") + 1] == "host"
     assert asked[asked.index("--memory") + 1] == "512m"
     assert asked[-1] == build[2]
+    # What verifies caches, where OpenSSL looks for it.
+    assert [word.split(":")[2] for word in asked if word.split(":")[0].endswith("/authorities.pem")] == ["ro"]
+    assert "SSL_CERT_FILE" in asked
 
 
 def test_values_of_variables_are_not_in_the_command(web: Web, folder: Path) -> None:

@@ -16,7 +16,7 @@ from cdp_constructs.local.containers.processes import Spec
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.once import once
 from cdp_constructs.local.services.ec2 import parties
-from cdp_constructs.local.services.ecs import network
+from cdp_constructs.local.services.ecs import network, trust
 from cdp_constructs.local.services.ecs.records import definition_of
 from cdp_constructs.local.services.ecs.volumes import Volumes
 from cdp_constructs.local.services.lambda_ import folders, sandboxes
@@ -46,7 +46,8 @@ def _configuration(engine: Engine, image: str) -> Mapping[str, Any]:
 def _environment(configuration: Mapping[str, Any], given: Mapping[str, str], address: str, task: str) -> dict[str, str]:
     of_image = dict(each.partition("=")[::2] for each in configuration.get("Env") or ())
     shared = {name: value for name, value in sandboxes.environment().items() if name not in _OF_IMAGE}
-    merged = {**shared, **given, **network.variables(task), "CDP_TASK_ADDRESS": address}
+    trusted = {name: value for name, value in trust.variables().items() if name not in of_image}
+    merged = {**shared, **trusted, **given, **network.variables(task), "CDP_TASK_ADDRESS": address}
     return {**merged, **hooked.variables({**of_image, **given})}
 
 
@@ -65,7 +66,7 @@ def _mounts(definition: Mapping[str, Any], volumes: Volumes, authorities: Iterab
     read_only = {each["containerPath"].rstrip("/") for each in points if each.get("readOnly")}
     found = [f"{hooks}:{hooks}:ro", f"{socket}:{socket}"]
     found += [f"{folder}:{path}{':ro' if path in read_only else ''}" for path, folder in volumes.mounted.items()]
-    found += [f"{_authority()}:{path}:ro" for path in authorities]
+    found += [f"{trust.file()}:{trust.file()}:ro", *(f"{_authority()}:{path}:ro" for path in authorities)]
     return [word for each in found for word in ("--volume", each)]
 
 
