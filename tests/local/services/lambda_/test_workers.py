@@ -151,7 +151,7 @@ def test_more_requests_than_workers_wait_and_all_are_answered(cloud: LocalCloud,
     requests = 3 * _MOST_WORKERS
     with ThreadPoolExecutor(requests) as pool:
         answers = list(pool.map(lambda _: httpx.get(url, timeout=30), range(requests)))
-    assert {answer.status_code for answer in answers} == {200}
+    assert [answer.text for answer in answers if answer.status_code != 200] == []
     assert 1 < len({answer.json()["pid"] for answer in answers}) <= _MOST_WORKERS
 
 
