@@ -150,7 +150,8 @@ test-systems: $(INSTALLED) $(WEB_BUILT) ## the reference systems: their template
 SERVER_TESTS := tests/stacks/dojo/app tests/local/containers tests/behaviour/compute tests/behaviour/servers $(addprefix tests/local/services/,autoscaling ecs elasticache elbv2 lambda_/node rds)
 
 test-local: $(INSTALLED) ## the embedded cloud by itself: its services, processes and command (PYTEST_ARGS as for test)
-	$(BIN)/python -m pytest tests/local tests/cli $(addprefix --ignore=,$(SERVER_TESTS)) -m conformance $(WORKERS) $(PYTEST_ARGS)
+	$(BIN)/python -m pytest tests/local tests/cli $(addprefix --ignore=,$(SERVER_TESTS)) -m conformance -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder \
+		$(PYTEST_ARGS)
 
 test-servers: $(INSTALLED) ## containers, load balancers, databases, caches and the AWS SDK for Node.js of the embedded cloud (PYTEST_ARGS as for test)
 	$(BIN)/python -m pytest $(SERVER_TESTS) -m conformance -n auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
