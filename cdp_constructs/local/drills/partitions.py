@@ -17,7 +17,7 @@ from typing import Any
 from cdp_constructs.local.kit import admin, ministack
 from cdp_constructs.local.kit.admin import route
 from cdp_constructs.local.kit.callers import region_of_caller, remember_caller
-from cdp_constructs.local.kit.isolation import ISOLATED
+from cdp_constructs.local.kit.isolation import ISOLATED, isolate
 from cdp_constructs.local.kit.patch import patch
 from cdp_constructs.local.services.iam.root import account_of_root
 
@@ -124,7 +124,7 @@ async def _serve_channels(
 @route("POST", "partitions/cut")
 def _cut_off(request: Mapping[str, Any]) -> Mapping[str, Any]:
     region = str(request["region"])
-    ISOLATED.add(region)
+    isolate(region)
     closing = _closing.pop(region, None)
     if closing is not None:
         closing.set()

@@ -10,7 +10,7 @@ from cdp_constructs.local.kit.metrics import emit
 from cdp_constructs.local.services.elbv2 import choice, exchanges, listening, records
 from cdp_constructs.local.services.elbv2.checks import without_check
 from cdp_constructs.local.services.elbv2.listening import Listening
-from cdp_constructs.local.services.elbv2.service import admits
+from cdp_constructs.local.services.elbv2.service import admits, open_until_cut_off
 from cdp_constructs.local.services.elbv2.wire import connected, tunnel
 
 __all__ = ["serve"]
@@ -40,7 +40,11 @@ async def serve(listener: Listening, reader: asyncio.StreamReader, writer: async
         return
     dimensions = {"LoadBalancer": records.full_name(listener.balancer)}
     idle_seconds = float(records.listener_attribute(listener.arn, "tcp.idle_timeout.seconds", _IDLE_SECONDS))
-    with exchanges.connected(listener), choice.chosen(group.arn, (), listening.closing()) as chosen:
+    with (
+        exchanges.connected(listener),
+        open_until_cut_off(listener, writer),
+        choice.chosen(group.arn, (), listening.closing()) as chosen,
+    ):
         if chosen is None:
             return
         where = _where(chosen)

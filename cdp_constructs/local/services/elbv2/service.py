@@ -5,12 +5,13 @@ import re
 import secrets
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import h11
 
 from cdp_constructs.local.kit import arns, ministack
-from cdp_constructs.local.kit.isolation import is_isolated
+from cdp_constructs.local.kit.isolation import is_isolated, open_until_isolated
 from cdp_constructs.local.services.elbv2 import answers, choice, exchanges, functions, insiders, records, rules
 from cdp_constructs.local.services.elbv2.exchanges import Exchange
 from cdp_constructs.local.services.elbv2.forwarding import ClientGoneError, TargetError, forward
@@ -19,7 +20,7 @@ from cdp_constructs.local.services.elbv2.listening import Listening, closing, op
 from cdp_constructs.local.services.elbv2.rules import Request
 from cdp_constructs.local.services.elbv2.wire import Wire
 
-__all__ = ["admits", "client_of", "serve"]
+__all__ = ["admits", "client_of", "open_until_cut_off", "serve"]
 
 _alb: Any = ministack.module("services.alb", "_lbs", "_tgs")
 
@@ -47,13 +48,19 @@ def admits(listening: Listening, writer: asyncio.StreamWriter) -> bool:
     return not restricted or insiders.is_inside(writer.get_extra_info("sockname")[:2], client_of(writer))
 
 
+def open_until_cut_off(listening: Listening, writer: asyncio.StreamWriter) -> AbstractContextManager[None]:
+    """Close the connection whose task this is if its Region is isolated inside the block and the client is outside."""
+    close = closing()
+    return open_until_isolated(arns.place(listening.arn)[1], lambda: admits(listening, writer) or close())
+
+
 async def serve(listening: Listening, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Answer the requests of a connection."""
     if not admits(listening, writer):
         exchanges.refused(listening)
         return
     connection = _Connection(listening, Wire(h11.SERVER, reader, writer, _MOST_HEADERS))
-    with exchanges.connected(listening):
+    with exchanges.connected(listening), open_until_cut_off(listening, writer):
         while await connection.answer():
             pass
         writer.close()

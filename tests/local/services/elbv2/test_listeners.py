@@ -257,6 +257,19 @@ def test_a_region_that_is_cut_off_has_no_listeners_for_clients_outside(cloud: Lo
         assert pool.request("GET", url).status == 200
 
 
+def test_a_region_that_is_cut_off_closes_what_clients_outside_have_open(
+    cloud: LocalCloud, stacks: Any, websocket_port: int
+) -> None:
+    region = "eu-north-1"
+    parts = template(Balancer=balancer(), Group=group(websocket_port), Listener=listener(forward("Group")))
+    url = cloud.listener_url(stacks.deploy(parts, region=region)["Listener"]).replace("http", "ws", 1)
+    with connect(url, proxy=None) as client:
+        client.send("hello")
+        assert client.recv(timeout=10) == "echo hello"
+        with cloud.cut_off(region), pytest.raises(ConnectionClosed):
+            client.recv(timeout=10)
+
+
 def test_a_deployment_says_where_its_listeners_are(cloud: LocalCloud, writer: AssemblyWriter) -> None:
     internal = {"Private": balancer(Scheme="internal"), "Inner": listener(fixed("inner"))}
     internal["Inner"]["Properties"]["LoadBalancerArn"] = {"Ref": "Private"}
