@@ -5,16 +5,12 @@ from datetime import timedelta
 from typing import Any
 
 import boto3
-import psycopg
 import pytest
 from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_ec2 as ec2
-from aws_cdk import aws_ecs as ecs
-from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 from botocore.exceptions import ClientError
 
@@ -22,6 +18,8 @@ from cdp_constructs import AlarmTopic, MonitoringIntegration
 from cdp_constructs.local import Deployment, LocalCloud
 from cdp_constructs.local.containers.zabbix import programs
 from cdp_constructs.testing import architecture, eventually
+from demo.zabbix import ZabbixServer
+from demo.zabbix_app import add_zabbix
 
 pytestmark = [
     pytest.mark.conformance,
@@ -29,70 +27,8 @@ pytestmark = [
 ]
 
 REGION = "us-east-1"
-PASSWORD = "not-for-production"  # of containers that live as long as this test
 HOST = "shop"
 NAMESPACE = "Shop"
-# What an administrator configures once: a host, the discovery rule with its item and trigger prototypes, and the count.
-CONFIGURATION = """
-INSERT INTO hosts (hostid, host, name) VALUES (900001, 'shop', 'shop');
-INSERT INTO items (itemid, type, hostid, name, key_, value_type, flags) VALUES
-    (900001, 2, 900001, 'Number of alarms', 'cloudwatch.alarms.count', 3, 0),
-    (900002, 2, 900001, 'Alarms', 'cloudwatch.alarms', 4, 1),
-    (900003, 2, 900001, '{#ALARM}', 'cloudwatch.alarm["{#ALARM}"]', 3, 2);
-INSERT INTO item_rtdata (itemid) VALUES (900001), (900002);
-INSERT INTO item_discovery (itemdiscoveryid, itemid, parent_itemid) VALUES (900001, 900003, 900002);
-INSERT INTO triggers (triggerid, expression, description, priority, flags) VALUES
-    (900001, '{900001}=1', '{#ALARM} is in ALARM state', 4, 2);
-INSERT INTO functions (functionid, itemid, triggerid, name, parameter) VALUES (900001, 900003, 900001, 'last', '$');
-"""
-VALUES = "SELECT value FROM history_uint JOIN items USING (itemid) WHERE hostid = 900001 AND flags = 4"
-PROBLEMS = "SELECT name, r_eventid IS NULL FROM problem WHERE source = 0 AND object = 0"
-
-
-def zabbix_service(stack: Stack, vpc: ec2.IVpc) -> ecs.FargateService:
-    """Run Zabbix with a database beside it, in one task."""
-    cluster = ecs.Cluster(stack, "Cluster", vpc=vpc)
-    task = ecs.FargateTaskDefinition(stack, "Task", cpu=512, memory_limit_mib=1024)
-    retention = logs.RetentionDays.ONE_DAY
-    variables = {"POSTGRES_USER": "zabbix", "POSTGRES_PASSWORD": PASSWORD}
-    database = task.add_container(
-        "Database",
-        image=ecs.ContainerImage.from_registry("postgres:17"),
-        environment=variables,
-        health_check=ecs.HealthCheck(
-            command=["CMD-SHELL", "$CDP_POSTGRES/bin/pg_isready -h localhost"], start_period=Duration.seconds(300)
-        ),
-        logging=ecs.LogDriver.aws_logs(stream_prefix="database", log_retention=retention),
-    )
-    server = task.add_container(
-        "Zabbix",
-        image=ecs.ContainerImage.from_registry("zabbix/zabbix-server-pgsql:alpine-6.0-latest"),
-        environment={
-            **variables,
-            "DB_SERVER_HOST": "localhost",
-            "ZBX_CACHEUPDATEFREQUENCY": "1",
-            **{f"ZBX_START{kind}": "1" for kind in ("POLLERS", "PREPROCESSORS", "TRAPPERS", "DBSYNCERS")},
-        },
-        port_mappings=[ecs.PortMapping(container_port=10051)],
-        health_check=ecs.HealthCheck(
-            command=["CMD", "python", "-c", "import socket; socket.create_connection(('localhost', 10051), 2)"],
-            interval=Duration.seconds(5),
-            start_period=Duration.seconds(300),
-        ),
-        logging=ecs.LogDriver.aws_logs(stream_prefix="zabbix", log_retention=retention),
-    )
-    server.add_container_dependencies(
-        ecs.ContainerDependency(container=database, condition=ecs.ContainerDependencyCondition.HEALTHY)
-    )
-    return ecs.FargateService(
-        stack,
-        "Service",
-        cluster=cluster,
-        task_definition=task,
-        assign_public_ip=True,
-        vpc_subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PUBLIC),
-        min_healthy_percent=0,
-    )
 
 
 def alarm(stack: Stack, name: str, topic: sns.ITopic) -> None:
@@ -113,12 +49,7 @@ def alarm(stack: Stack, name: str, topic: sns.ITopic) -> None:
 @architecture
 def monitored(stack: Stack) -> None:
     vpc = ec2.Vpc(stack, "Vpc", max_azs=2, nat_gateways=1)
-    service = zabbix_service(stack, vpc)
-    group = ec2.SecurityGroup(stack, "BalancerGroup", vpc=vpc)
-    balancer = elbv2.NetworkLoadBalancer(stack, "Balancer", vpc=vpc, security_groups=[group])
-    target = service.load_balancer_target(container_name="Zabbix", container_port=10051)
-    balancer.add_listener("Trapper", port=10051).add_targets("Zabbix", port=10051, targets=[target])
-    service.connections.allow_from(group, ec2.Port.tcp(10051))
+    service, balancer, group = add_zabbix(stack, vpc)
     monitoring = MonitoringIntegration(
         stack,
         "Monitoring",
@@ -152,30 +83,8 @@ class Monitored:
         self.outputs = {name.removesuffix("Name"): value for name, value in outputs.items()}
         self.resources = deployment.resources[self.stack]
         self.cloud = cloud
-        self.cloudwatch, self.ecs, self.sqs = (
-            cloud.client(name, region=REGION) for name in ("cloudwatch", "ecs", "sqs")
-        )
-        [self.task] = self.ecs.list_tasks(cluster=self.outputs["Cluster"], serviceName=self.outputs["Service"])[
-            "taskArns"
-        ]
-        [described] = self.ecs.describe_tasks(cluster=self.outputs["Cluster"], tasks=[self.task])["tasks"]
-        self.address = next(
-            detail["value"]
-            for attachment in described["attachments"]
-            for detail in attachment["details"]
-            if detail["name"] == "privateIPv4Address"
-        )
-
-    def query(self, text: str) -> list[Any]:
-        """Ask the database of Zabbix, or change its configuration."""
-        place: dict[str, Any] = {"host": self.address, "user": "zabbix", "password": PASSWORD, "dbname": "zabbix"}
-        with self.cloud.open_databases(), psycopg.connect(**place, autocommit=True) as connection:
-            cursor = connection.execute(text)
-            return cursor.fetchall() if cursor.description else []
-
-    def problems(self, *, open_: bool) -> set[str]:
-        """Return what is wrong, or was, as Zabbix sees it."""
-        return {name for name, is_open in self.query(PROBLEMS) if is_open is open_}
+        self.cloudwatch, self.sqs = (cloud.client(name, region=REGION) for name in ("cloudwatch", "sqs"))
+        self.zabbix = ZabbixServer(cloud, REGION, self.outputs["Cluster"], self.outputs["Service"])
 
     def states(self) -> dict[str, str]:
         """Return the states of the two alarms, as CloudWatch sees them."""
@@ -194,39 +103,35 @@ class Monitored:
         answer = client.invoke(FunctionName=self.outputs["Function"], Payload=b"{}")
         assert "FunctionError" not in answer, answer["Payload"].read()
 
-    def discovered(self) -> set[str]:
-        """Return the keys of the items that Zabbix has made."""
-        return {key for (key,) in self.query("SELECT key_ FROM items WHERE hostid = 900001 AND flags = 4")}
-
 
 @pytest.fixture(scope="module")
 def shop(local_cloud: LocalCloud, deployed: Any) -> Monitored:
     found = Monitored(local_cloud, deployed(monitored))
-    found.query(CONFIGURATION)
+    found.zabbix.configure(HOST)
 
     def has_a_value() -> bool:
         # Zabbix takes nothing before it has read what was configured, and no state of an alarm before it has read,
         # some time after it made them, the item and its trigger.
         found.report()
-        return bool(found.query(VALUES))
+        return bool(found.zabbix.values())
 
     eventually(has_a_value, within=120, what="the state of the alarm in Zabbix")
     return found
 
 
 def test_zabbix_discovers_the_alarms_of_the_topic_and_no_others(shop: Monitored) -> None:
-    assert shop.discovered() == {'cloudwatch.alarm["orders that fail"]'}
+    assert shop.zabbix.discovered() == {'cloudwatch.alarm["orders that fail"]'}
 
 
 def test_both_see_the_same_failure_and_its_end(shop: Monitored) -> None:
     shop.fail("orders that fail", "known to others")
     assert set(shop.states().values()) == {"ALARM"}
     problem = "orders that fail is in ALARM state"
-    eventually(lambda: shop.problems(open_=True) == {problem}, within=60, what="the problem in Zabbix")
+    eventually(lambda: shop.zabbix.problems(open_=True) == {problem}, within=60, what="the problem in Zabbix")
     shop.cloud.metrics.advance(minutes=4)
     assert set(shop.states().values()) == {"OK"}
-    eventually(lambda: problem in shop.problems(open_=False), within=60, what="its end in Zabbix")
-    assert shop.problems(open_=True) == set()
+    eventually(lambda: problem in shop.zabbix.problems(open_=False), within=60, what="its end in Zabbix")
+    assert shop.zabbix.problems(open_=True) == set()
 
 
 def test_the_reader_reads_metrics_and_alarms_and_changes_nothing(shop: Monitored) -> None:
@@ -255,13 +160,8 @@ def test_the_reader_reads_metrics_and_alarms_and_changes_nothing(shop: Monitored
 
 
 def test_what_zabbix_does_not_take_is_kept_and_an_alarm_says_so(shop: Monitored) -> None:
-    client = shop.ecs
-    client.update_service(cluster=shop.outputs["Cluster"], service=shop.outputs["Service"], desiredCount=0)
-    eventually(
-        lambda: not client.list_tasks(cluster=shop.outputs["Cluster"], serviceName=shop.outputs["Service"])["taskArns"],
-        within=60,
-        what="Zabbix away",
-    )
+    shop.zabbix.end()
+    eventually(lambda: not shop.zabbix.tasks(), within=60, what="Zabbix away")
     changes = next(url for name, url in shop.resources.items() if name.startswith("MonitoringFanoutChangesQueue"))
     shop.sqs.set_queue_attributes(QueueUrl=changes, Attributes={"VisibilityTimeout": "1"})
     shop.fail("orders that fail")
