@@ -1,4 +1,6 @@
-"""One way to call a function, or start a workflow, by EventBridge Scheduler: its own role, a place for failures."""
+"""One way to call a function, start a workflow or fill a queue by EventBridge Scheduler: its role, failures kept."""
+
+from typing import TypeAlias
 
 from aws_cdk import Duration, TimeZone
 from aws_cdk import aws_iam as iam
@@ -12,21 +14,27 @@ from cdp_constructs.core.paths import stack_of
 __all__ = ["add_schedule", "add_schedule_role"]
 
 _LONGEST_DESCRIPTION = 512
+Target: TypeAlias = "lambda_.IFunction | sqs.IQueue | stepfunctions.IStateMachine"
+_ACTIONS = {
+    "function_arn": "lambda:InvokeFunction",
+    "queue_arn": "sqs:SendMessage",
+    "state_machine_arn": "states:StartExecution",
+}
 
 
 def add_schedule_role(
     scope: Construct,
-    target: "lambda_.IFunction | stepfunctions.IStateMachine",
+    target: "Target",
     dead_letter_queue: "sqs.IQueue",
     encryption_key: "kms.IKey | None",
 ) -> iam.Role:
-    """Add the role by which schedules call one function or start one workflow, and send what failed to its queue.
+    """Add the role by which schedules call one function, start one workflow or fill one queue, and send what failed.
 
     Args:
         scope: The pattern; the role is its child ``ScheduleRole``.
-        target: What is called or started.
+        target: What is called, started or filled.
         dead_letter_queue: Receives calls that could not be made.
-        encryption_key: The customer-managed key of the queue, if it has one.
+        encryption_key: The customer-managed key of the queues, if they have one.
     """
     account = {"StringEquals": {"aws:SourceAccount": stack_of(scope).account}}
     role = iam.Role(
@@ -44,7 +52,7 @@ def add_schedule(
     construct_id: str,
     *,
     expression: str,
-    target: "lambda_.IFunction | stepfunctions.IStateMachine",
+    target: "Target",
     role: iam.Role,
     dead_letter_queue: "sqs.IQueue",
     description: str,
@@ -54,13 +62,13 @@ def add_schedule(
     time_zone: TimeZone | None = None,
     flexible_window: Duration | None = None,
 ) -> scheduler.CfnSchedule:
-    """Add a schedule that calls a function or starts a workflow.
+    """Add a schedule that calls a function, starts a workflow or sends a message to a queue.
 
     Args:
         scope: The pattern.
         construct_id: Id of the schedule inside ``scope``.
         expression: When, such as ``rate(1 minute)``.
-        target: What is called or started.
+        target: What is called, started or filled.
         role: Of ``add_schedule_role``.
         dead_letter_queue: Receives calls that could not be made.
         description: What it does.
@@ -102,10 +110,11 @@ def _window(length: Duration | None) -> scheduler.CfnSchedule.FlexibleTimeWindow
     )
 
 
-def _call_of(target: "lambda_.IFunction | stepfunctions.IStateMachine") -> tuple[str, str]:
+def _call_of(target: "Target") -> tuple[str, str]:
     """Return the action by which a target is called, and its ARN."""
     # The CDK's interfaces cannot be asked for with isinstance().
-    arn: str | None = getattr(target, "state_machine_arn", None)
-    if arn is not None:
-        return "states:StartExecution", arn
-    return "lambda:InvokeFunction", target.function_arn  # type: ignore[union-attr]  # the other of the two
+    for attribute, action in _ACTIONS.items():
+        arn: str | None = getattr(target, attribute, None)
+        if arn is not None:
+            return action, arn
+    raise TypeError(f"{target.node.path} is no target of schedules")
