@@ -30,7 +30,9 @@ def store_of(settings: Settings) -> Store:
     """Return the store that is chosen."""
     notices = settings.notices != "none"
     if settings.store == "table":
-        return TableStore(Table(settings), notices=notices)
+        region = settings.replica_region
+        replica = None if region is None else Table(settings, region)
+        return TableStore(Table(settings, settings.data_region), notices=notices, replica=replica)
     return DatabaseStore(Database(settings), notices=notices)
 
 

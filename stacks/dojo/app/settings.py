@@ -47,6 +47,8 @@ class Settings(BaseSettings):
         store: Where messages, people and notices are: in PostgreSQL, or in a DynamoDB table.
         table: Name or ARN of the table.
         data_region: The Region of table, bucket, functions and topic. Default: the server's own.
+        replica_region: The Region of a replica of the table that is read instead, while it has what was asked for; what
+            is written goes to ``data_region``. Default: none.
         database_host: Address of the writer.
         database_reader_host: Address of readers, for reading what need not be the latest. Default: the writer's.
         database_name: The database.
@@ -98,6 +100,7 @@ class Settings(BaseSettings):
     store: Literal["database", "table"] = "database"
     table: str | None = None
     data_region: str | None = None
+    replica_region: str | None = None
     database_host: str | None = None
     database_reader_host: str | None = None
     database_name: str = "chat"
@@ -148,6 +151,8 @@ class Settings(BaseSettings):
         if self.store == "table":
             if self.fan_out == "database":
                 raise ValueError("CHAT_STORE=table needs CHAT_FAN_OUT=cache or polling")
+        elif self.replica_region is not None:
+            raise ValueError("CHAT_REPLICA_REGION needs CHAT_STORE=table")
         elif (self.database_secret is None) == (self.database_secret_id is None):
             raise ValueError("set one of CHAT_DATABASE_SECRET and CHAT_DATABASE_SECRET_ID")
         if len(self.session_key.get_secret_value().encode()) < 32:  # noqa: PLR2004 - what HS256 asks for

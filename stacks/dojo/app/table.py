@@ -50,10 +50,11 @@ class Table:
     """A table, in any Region.
 
     Args:
-        settings: Where it is.
+        settings: Its name, and how long it is waited for.
+        region: Where it is, or its replica. Default: where the server is.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, region: str | None = None) -> None:
         self.name = str(settings.table)
         self.patience = settings.database_patience
         # Retries are counted here, where their end is a time.
@@ -61,7 +62,7 @@ class Table:
             retries={"total_max_attempts": 1}, connect_timeout=2, read_timeout=3, max_pool_connections=_AT_ONCE
         )
         # The client of a resource takes and gives values of Python.
-        self._client = boto3.resource("dynamodb", region_name=settings.data_region, config=once).meta.client
+        self._client = boto3.resource("dynamodb", region_name=region, config=once).meta.client
         # Of its own: to another continent a request waits long, and does nothing.
         self._threads = ThreadPoolExecutor(_AT_ONCE, "table")
 

@@ -12,6 +12,9 @@
 ``server#S``        ``server``              until when a server is believed to be there
 ``notices``         when it is due          a notice that waits; ``notices-failed`` has those that nobody tries again
 ==================  ======================  ==========================================================
+
+With a replica in the servers' own Region, rooms are read there. Items reach it in any order, also those of one
+transaction: a page that lacks a number is read again where messages are written, and a listener waits for it.
 """
 
 import asyncio
@@ -59,21 +62,29 @@ class TableStore:
     Args:
         table: Where.
         notices: Whether notices to people who are away are kept, for `deliver`.
+        replica: A replica of it in another Region, where rooms are read. Default: none.
     """
 
     table: Table
     notices: bool = True
+    replica: Table | None = None
     _last: dict[str, int] = field(default_factory=dict)
     _connected: dict[str, dict[str, float]] = field(default_factory=lambda: defaultdict(dict))
     _turns: "WeakValueDictionary[str, asyncio.Lock]" = field(default_factory=WeakValueDictionary)
 
+    @property
+    def _near(self) -> Table:
+        return self.replica or self.table
+
     async def open(self) -> None:
-        """Ask whether the table answers."""
+        """Ask whether the table answers that is read."""
         await self.lasts([])
 
     async def close(self) -> None:
         """Close every connection."""
         self.table.close()
+        if self.replica is not None:
+            self.replica.close()
 
     async def add(self, posting: Posting) -> Message:
         """Store a message, and notices for who is mentioned; the same id again changes nothing.
@@ -90,7 +101,7 @@ class TableStore:
         async with self._turn(room):
             last = self._last.get(room)
             if last is None:
-                last = await self.last(room)
+                last = _last(await self.table.get(_room(room), "room"))
             while True:
                 message = _new(posting, last + 1)
                 try:
@@ -111,14 +122,13 @@ class TableStore:
 
     async def last(self, room: str) -> int:
         """Return the number of the last message of a room; 0 when there is none."""
-        found = await self.table.get(_room(room), "room")
-        return int(found["last"]) if found else 0
+        return _last(await self._near.get(_room(room), "room"))
 
     async def lasts(self, rooms: Sequence[str]) -> dict[str, int]:
         """Return the number of the last message of each of some rooms."""
         # For none, too, the table is asked. A moment late is early enough: who asks will ask again.
         keys = [(_room(room), "room") for room in dict.fromkeys(rooms)] or [("server#", "server")]
-        return {item["room"]: int(item["last"]) for item in await self.table.get_many(keys)}
+        return {item["room"]: int(item["last"]) for item in await self._near.get_many(keys)}
 
     async def history(
         self, room: str, *, before: int | None = None, limit: int = 50, at_least: int = 0
@@ -129,25 +139,28 @@ class TableStore:
             room: The room.
             before: Only messages with a smaller number.
             limit: At most so many.
-            at_least: A number that the reader has seen: a read that is behind it is repeated as a consistent one.
+            at_least: A number that the reader has seen: a read that is behind it is repeated as a consistent one, and
+                one of a replica that lacks a message, too.
         """
         until = 10**_DIGITS - 1 if before is None else before - 1
         if until < 1 or limit < 1:
             return []
-        found = await self._messages(room, 1, until, limit, ScanIndexForward=False)
+        found = await self._messages(self._near, room, 1, until, limit, ScanIndexForward=False)
         last = found[0].number if found else 0
-        if last < min(until, at_least):
-            found = await self._messages(room, 1, until, limit, ScanIndexForward=False, ConsistentRead=True)
+        expected = max(last, at_least) if before is None else until
+        if last < min(until, at_least) or (self.replica is not None and not _is_whole(found, expected, limit)):
+            found = await self._messages(self.table, room, 1, until, limit, ScanIndexForward=False, ConsistentRead=True)
         return found[::-1]
 
     async def since(self, room: str, number: int, limit: int = 200) -> list[Message]:
-        """Return the messages of a room that follow a number, by a consistent read."""
-        return await self._messages(room, number + 1, 10**_DIGITS - 1, limit, ConsistentRead=True)
+        """Return the messages of a room that follow a number, as far as none of them is missing."""
+        found = await self._messages(self._near, room, number + 1, 10**_DIGITS - 1, limit, ConsistentRead=True)
+        return [message for place, message in enumerate(found, number + 1) if message.number == place]
 
     async def by_author(self, author: str, *, limit: int = 50) -> list[Message]:
         """Return the latest messages of an author, the last one first; the index is a moment behind."""
         values = {":author": author}
-        found = await self.table.query(limit, values, "author = :author", IndexName=INDEX, ScanIndexForward=False)
+        found = await self._near.query(limit, values, "author = :author", IndexName=INDEX, ScanIndexForward=False)
         return [_message(item) for item in found]
 
     async def with_id(self, author: str, message_id: str) -> Message | None:
@@ -324,9 +337,10 @@ class TableStore:
             raise UnavailableError("a message that was sent before")
         return message
 
-    async def _messages(self, room: str, first: int, last: int, limit: int, **options: Any) -> list[Message]:
+    @staticmethod
+    async def _messages(table: Table, room: str, first: int, last: int, limit: int, **options: Any) -> list[Message]:
         values = {":room": _room(room), ":first": _place(first), ":last": _place(last)}
-        found = await self.table.query(limit, values, "pk = :room AND sk BETWEEN :first AND :last", **options)
+        found = await table.query(limit, values, "pk = :room AND sk BETWEEN :first AND :last", **options)
         return [_message(item) for item in found]
 
     async def _away(self, name: str) -> dict[str, Any] | None:
@@ -371,6 +385,15 @@ def _place(number: int) -> str:
 def _due(seconds: float) -> str:
     """Return a sort key for what is due in some seconds, unlike any other."""
     return f"{time.time() + seconds:017.6f}#{uuid.uuid4()}"
+
+
+def _last(room: dict[str, Any] | None) -> int:
+    return int(room["last"]) if room else 0
+
+
+def _is_whole(found: Sequence[Message], last: int, limit: int) -> bool:
+    """Whether messages are all of those up to a number, the last one first, as many as there are or as were asked."""
+    return [message.number for message in found] == list(range(last, max(0, last - limit), -1))
 
 
 def _new(posting: Posting, number: int) -> Message:

@@ -88,6 +88,7 @@ def test_settings_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch)
         ({"CHAT_DATABASE_SECRET_ID": "id"}, "set one of"),
         ({"CHAT_STORE": "table", "CHAT_FAN_OUT": "polling"}, "CHAT_STORE=table needs CHAT_TABLE"),
         ({"CHAT_STORE": "table", "CHAT_TABLE": "t"}, "CHAT_STORE=table needs CHAT_FAN_OUT=cache or polling"),
+        ({"CHAT_REPLICA_REGION": "us-east-1"}, "CHAT_REPLICA_REGION needs CHAT_STORE=table"),
     ],
 )
 def test_incomplete_settings_say_what_is_missing(

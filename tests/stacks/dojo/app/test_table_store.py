@@ -75,8 +75,12 @@ class Scripted:
         return [request for each, request in self.asked if each == kind]
 
 
-def store(table: Scripted) -> TableStore:
-    return TableStore(cast("Table", table))
+def store(table: Scripted, replica: Scripted | None = None) -> TableStore:
+    return TableStore(cast("Table", table), replica=cast("Table", replica))
+
+
+def numbered(*numbers: int) -> list[Any]:
+    return [{**MESSAGE, "number": number} for number in numbers]
 
 
 @pytest.mark.parametrize(("at_least", "seen", "reads"), [(0, [], 1), (1, [1], 2)])
@@ -91,6 +95,63 @@ def test_a_page_of_older_messages_is_not_read_twice_for_what_is_later() -> None:
     table = Scripted(query=[MESSAGE])
     asyncio.run(store(table).history("lobby", before=2, at_least=900))
     assert len(table.of("query")) == 1
+
+
+@pytest.mark.parametrize(
+    ("there", "asked"),
+    [
+        ([3, 2, 1], {}),
+        ([3, 2], {"limit": 2}),
+        ([2, 1], {"before": 3}),
+        ([], {}),
+    ],
+)
+def test_a_whole_page_of_a_replica_is_read_nowhere_else(there: list[int], asked: dict[str, int]) -> None:
+    near, home = Scripted(query=numbered(*there)), Scripted()
+    found = asyncio.run(store(home, near).history("lobby", **asked))
+    assert [message.number for message in found] == there[::-1]
+    assert home.asked == []
+
+
+@pytest.mark.parametrize(
+    ("there", "asked"),
+    [
+        ([4, 2, 1], {}),  # of two messages the later one came first
+        ([4, 3], {}),  # the oldest ones are not there yet
+        ([2, 1], {"at_least": 4}),
+        ([2, 1], {"before": 4}),
+        ([], {"before": 4}),
+    ],
+)
+def test_a_page_that_lacks_a_message_is_read_where_it_was_written(there: list[int], asked: dict[str, int]) -> None:
+    near, home = Scripted(query=numbered(*there)), Scripted(query=numbered(4, 3, 2, 1))
+    found = asyncio.run(store(home, near).history("lobby", **asked))
+    assert [message.number for message in found] == [1, 2, 3, 4]
+    [read] = home.of("query")
+    assert read["ConsistentRead"]
+
+
+def test_listeners_near_a_replica_wait_for_a_message_that_has_not_come() -> None:
+    near = Scripted(query=numbered(3, 4, 6, 7))
+    found = asyncio.run(store(Scripted(), near).since("lobby", 2))
+    assert [message.number for message in found] == [3, 4]
+    near.answers["query"] = numbered(6)
+    assert asyncio.run(store(Scripted(), near).since("lobby", 4)) == []
+
+
+def test_what_is_written_and_who_signs_in_is_asked_where_it_is_written() -> None:
+    near, home = Scripted(get={"last": 9}), Scripted(get={"last": 3, "password": "x"}, transact_write_items={})
+    kept = store(home, near)
+    stored = asyncio.run(kept.add(Posting(id=ID, text="hello", room="lobby", author="ann")))
+    assert stored.number == 4
+    assert asyncio.run(kept.password("ann")) == "x"
+    assert near.asked == []
+    assert asyncio.run(kept.last("lobby")) == 9
+
+
+def test_a_server_near_a_replica_is_healthy_while_that_answers() -> None:
+    near, home = Scripted(get_many=[]), Scripted(get_many=UnavailableError("away"))
+    assert asyncio.run(store(home, near).lasts([])) == {}
 
 
 def test_who_comes_second_takes_the_following_number_without_another_read() -> None:
