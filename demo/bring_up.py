@@ -25,6 +25,7 @@ __all__ = [
     "demonstrate",
     "not_executed",
     "physical_id",
+    "run_app",
     "synthesise",
     "told",
 ]
@@ -61,10 +62,34 @@ def synthesise(directory: Path, system: str, settings: Mapping[str, Any]) -> Che
     context = json.loads((ROOT / "cdk.json").read_text())["context"]
     context["systems"] = [system]
     context[system] |= settings
+    run_app("app.py", directory, context)
+    plugins = json.loads((directory / "validation-report.json").read_text())["pluginReports"]
+    found = [one["ruleName"] for plugin in plugins for one in plugin.get("violations", [])]
+    placeholders = sum(_PLACEHOLDER in name for name in found)
+    return Checked(
+        directory,
+        len(list(directory.glob("*.template.json"))),
+        len(found) - placeholders,
+        sum(len(plugin.get("suppressedViolations", [])) for plugin in plugins),
+        placeholders,
+    )
+
+
+def run_app(program: str, directory: Path, context: Mapping[str, Any]) -> None:
+    """Run an app of the CDK as its CLI does.
+
+    Args:
+        program: Its file, from the root of the repository.
+        directory: Gets the assembly; temporary files are beside it.
+        context: Its context.
+
+    Raises:
+        RuntimeError: with what the app printed.
+    """
     # The other end is closed by whatever ends this program, also when it is killed: see demo/running.py.
     ends, held = os.pipe()
     with subprocess.Popen(  # noqa: S603 - the program is this project's
-        [sys.executable, "-m", "demo.running", str(ends), "app.py"],
+        [sys.executable, "-m", "demo.running", str(ends), program],
         cwd=ROOT,
         pass_fds=[ends],
         env={
@@ -87,16 +112,6 @@ def synthesise(directory: Path, system: str, settings: Mapping[str, Any]) -> Che
             os.close(held)
     if app.returncode:
         raise RuntimeError((errors or output)[-2000:])
-    plugins = json.loads((directory / "validation-report.json").read_text())["pluginReports"]
-    found = [one["ruleName"] for plugin in plugins for one in plugin.get("violations", [])]
-    placeholders = sum(_PLACEHOLDER in name for name in found)
-    return Checked(
-        directory,
-        len(list(directory.glob("*.template.json"))),
-        len(found) - placeholders,
-        sum(len(plugin.get("suppressedViolations", [])) for plugin in plugins),
-        placeholders,
-    )
 
 
 def told(done: Checked) -> str:

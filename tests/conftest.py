@@ -32,7 +32,7 @@ _TOGETHER = {
     **{
         f"tests/stacks/dojo/{board}/": "templates of the boards"
         for board in (
-            *("after_6", "disconnect", "elasticache", "umin_chat", "anonymous"),
+            *("double_hawks", "after_6", "disconnect", "elasticache", "umin_chat", "anonymous"),
             *("ichinensei", "sketch_book", "browser_only", "common_board"),
         )
     },

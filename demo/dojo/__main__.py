@@ -122,7 +122,7 @@ class Ground:
     def _deploy(self) -> Deployment:
         if self.board.synthesise is not None:
             told(self.board.synthesise(self.cloud, self.assembly))
-        return self.cloud.deploy(self.assembly, stacks=[f"{self.board.stack}*"])
+        return self.cloud.deploy(self.assembly, stacks=self.board.deployed or [f"{self.board.stack}*"])
 
 
 def run(report: Report, boards: Sequence[Board], *, for_servers: bool = False) -> dict[str, Result]:

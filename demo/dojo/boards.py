@@ -11,8 +11,10 @@ from demo.bring_up import Checked
 from demo.dojo import browser_drills, our_chat
 from demo.dojo.browsers import BrowserBoard, BrowserCrowd
 from demo.dojo.faults import BY_DESIGN, NOTHING, Allowed, Drill
+from demo.dojo.hawks import Hawks, HawksCrowd, among_regions, lose_america, lose_home, read_near_and_write_at_home
 from demo.dojo.load import raise_load
 from demo.dojo.members import MemberCrowd
+from demo.dojo.nightly import count_the_day
 from demo.dojo.notified import PlaceOf, browser_of, mailbox_of, phone_of
 from demo.dojo.pacific import (
     across_the_pacific,
@@ -30,6 +32,7 @@ from demo.dojo.sizes import ask_without_a_signature, change_size, kill_the_cache
 from demo.dojo.stage import Deployed, Stage
 from demo.dojo.stateless import end_a_session, find_the_logs, kill_a_server, push_to_a_phone
 from demo.dojo.table_faults import let_the_table_fail
+from demo.dojo.two_monitors import seen_by_both, zabbix_is_installed
 
 __all__ = ["BOARDS", "SERVERS", "Board"]
 
@@ -53,6 +56,7 @@ class Board:
         made: Finds its parts.
         crowd: Its people.
         around: What lasts while it is played, such as a distance.
+        deployed: Which of its stacks are played; without any, all.
     """
 
     folder: str
@@ -67,6 +71,7 @@ class Board:
     made: Callable[..., Deployed] = Stage
     crowd: Callable[[Any], Crowd] = crowd_of
     around: Callable[[Any], AbstractContextManager[object]] = nullcontext
+    deployed: tuple[str, ...] = ()
 
 
 _TASK_KILLED = Drill(
@@ -132,8 +137,69 @@ _TABLE_FAILS = Drill(
     "no request fails, all of them wait; served again within 20 s",
     lambda on: let_the_table_fail(on, seconds=5, within=20),
 )
+# Where there is no Zabbix the board is played without it.
+_TWO_MONITORS = (
+    (
+        Drill(
+            "A failure that CloudWatch and Zabbix see",
+            "the alarm of the job that nobody can do is a problem in Zabbix within 60 s, and its end is its end",
+            lambda on: seen_by_both(on, within=60),
+        ),
+    )
+    if zabbix_is_installed()
+    else ()
+)
 _ONE_SERVER = f"away until it is made anew, within 180 s ({_HOUR})"
 BOARDS = {
+    "d1": Board(
+        "double_hawks",
+        "DoubleHawks",
+        "D1 Double Hawks: Regions joined by a mesh, each with a replica; two monitors, a nightly batch"
+        + ("" if _TWO_MONITORS else " (without Zabbix, which is not installed)"),
+        files=False,
+        place=phone_of,
+        servers=2,
+        drills=(
+            Drill(
+                "A page is read near both Regions, and a message is sent",
+                "no page crosses the ocean, every message of the far Region does; live there within 3 s",
+                lambda on: read_near_and_write_at_home(on, within=3),
+            ),
+            Drill(
+                "The nightly batch: a scheduled day, a day twice, and a job that nobody can do",
+                "each day counted right, the same twice, the job in the dead-letter queue with its reason",
+                lambda on: count_the_day(on, within=60),
+            ),
+            *_TWO_MONITORS,
+            _TASK_KILLED,
+            _SERVERS_ZONE_LOST,
+            Drill(
+                "Load is raised, and falls",
+                "tasks are added and removed; no request fails, none is sent again",
+                lambda on: raise_load(on.stage, on.crowd, requests=700),
+            ),
+            Drill(
+                "North America is lost",
+                "after the health check the first Region answers its people, within 60 s, and they are led back",
+                lambda on: lose_america(on, within=60),
+                lost="Region",
+            ),
+            Drill(
+                "By design: the first Region is lost",
+                "its people are answered by North America, and read; nobody sends or signs in until it is back",
+                lambda on: lose_home(on, seconds=5, within=60),
+                lost="Region",
+                until_repaired=True,
+                reads_on=True,
+            ),
+        ),
+        cannot="the loss of its first Region, which numbers rooms and knows who signs in: meanwhile people read, and "
+        "nobody sends",
+        made=Hawks,
+        crowd=HawksCrowd,
+        around=among_regions,
+        deployed=("DoubleHawks", "DoubleHawksAmerica"),
+    ),
     "d2": Board(
         "after_6",
         "After6",

@@ -51,6 +51,7 @@ class Drill:
         action: Does it with a board's ``Faults``, and returns what was seen.
         lost: What is lost with it, as the judge names it: ``instance``, ``zone`` or ``Region``. It is measured then.
         until_repaired: Whether people are served again only when it is back, by design.
+        reads_on: Whether people read meanwhile, and only what they send waits until it is back.
         servers_only: Whether ``make demo-servers`` alone does it: a release, load, or what is particular to a board.
     """
 
@@ -59,6 +60,7 @@ class Drill:
     action: "Callable[[Faults], Any]"
     lost: str = ""
     until_repaired: bool = False
+    reads_on: bool = False
     servers_only: bool = False
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 import httpx
@@ -19,10 +19,14 @@ from demo.report import eventually_async, expect
 __all__ = [
     "across_the_pacific",
     "ask_for_ones_files",
+    "at_a_distance",
     "lose_asia",
     "lose_north_america",
+    "median_of_reads",
     "phone_in_north_america",
     "read_on_both_sides",
+    "seconds_there_and_back",
+    "served",
     "speak_in_north_america",
 ]
 
@@ -35,17 +39,27 @@ def _america(stage: Stage) -> Stage:
     return stage.beside("America")
 
 
-def _seconds_there_and_back(stage: Stage) -> float:
-    return round_trip_ms(REGIONS[stage.region], REGIONS[_america(stage).region]) / 1000
+def seconds_there_and_back(one: Stage, other: Stage) -> float:
+    """Return the seconds of a round trip between the Regions of two stages: light in fibre, times 1.5."""
+    return round_trip_ms(REGIONS[one.region], REGIONS[other.region]) / 1000
+
+
+@contextmanager
+def at_a_distance(caller: Stage, called: Stage, services: Sequence[str]) -> Iterator[None]:
+    """Let what servers of one Region ask services of another one take the round trip longer."""
+    seconds = seconds_there_and_back(caller, called)
+    with ExitStack() as ending:
+        for service in services:
+            ending.enter_context(
+                caller.cloud.inject_delay(service, called.region, seconds, caller_region=caller.region)
+            )
+        yield
 
 
 @contextmanager
 def across_the_pacific(stage: Stage) -> Iterator[None]:
-    """Let what servers in Tokyo ask in North America take the round trip longer: light in fibre, times 1.5."""
-    america, seconds = _america(stage).region, _seconds_there_and_back(stage)
-    with ExitStack() as ending:
-        for service in _FAR:
-            ending.enter_context(stage.cloud.inject_delay(service, america, seconds, caller_region=stage.region))
+    """Let what servers in Tokyo ask in North America take the round trip longer."""
+    with at_a_distance(stage, _america(stage), _FAR):
         yield
 
 
@@ -54,23 +68,25 @@ async def phone_in_north_america(stage: Deployed, person: Person) -> Place:
     return await phone_of(stage.beside("America"), person)
 
 
+async def median_of_reads(on: Faults, url: str, reader: Person) -> float:
+    """Return the median of the seconds that a page of the room takes, read again and again at an address."""
+    seconds = []
+    for _ in range(_READS):
+        started = time.monotonic()
+        answer = await on.crowd.http.get(
+            f"{url}/rooms/{on.crowd.room}/messages", headers={"Authorization": f"Bearer {reader.token}"}
+        )
+        seconds.append(time.monotonic() - started)
+        expect(answer.status_code == httpx.codes.OK, f"{answer.status_code} {answer.text}")
+    return statistics.median(seconds)
+
+
 async def read_on_both_sides(on: Faults) -> str:
     """Read the room by either Region's servers, one read after the other, and compare the medians."""
     stage, reader = on.stage, on.crowd.present[0]
-    america, distance = _america(stage), _seconds_there_and_back(on.stage)
-
-    async def median(url: str) -> float:
-        seconds = []
-        for _ in range(_READS):
-            started = time.monotonic()
-            answer = await on.crowd.http.get(
-                f"{url}/rooms/{on.crowd.room}/messages", headers={"Authorization": f"Bearer {reader.token}"}
-            )
-            seconds.append(time.monotonic() - started)
-            expect(answer.status_code == httpx.codes.OK, f"{answer.status_code} {answer.text}")
-        return statistics.median(seconds)
-
-    far, near = await median(stage.url), await median(america.url)
+    america = _america(stage)
+    distance = seconds_there_and_back(stage, america)
+    far, near = [await median_of_reads(on, url, reader) for url in (stage.url, america.url)]
     told = (
         f"a round trip of {distance * 1000:.0f} ms is added; in Tokyo {far * 1000:.0f} ms, in North America "
         f"{near * 1000:.0f} ms"
@@ -142,12 +158,12 @@ async def lose_asia(on: Faults, *, within: float) -> str:
             expect(america.region in led_to, f"the name leads to {led_to}")
             crowd.move(america.url)
             moved = time.monotonic()
-            await _served(watch, within)
+            await served(watch, within)
             there = time.monotonic() - moved
         led_to = await asyncio.to_thread(_where, stage)
         expect(stage.region in led_to, f"the name leads to {led_to} when Asia is back")
         crowd.move(home)
-        await _served(Watch(crowd.ledger), within)
+        await served(Watch(crowd.ledger), within)
     return f"{watch.told()}; twenty answers in a row {there:.1f} s after the name led to North America, and back"
 
 
@@ -168,8 +184,8 @@ async def lose_north_america(on: Faults, *, seconds: float, within: float) -> st
             await asyncio.sleep(1)
             cut = time.monotonic()
             await asyncio.sleep(seconds)
-            served = [one for one in watch.answers if one.failure is None and one.at - one.seconds > cut]
-            expect(not served, f"{len(served)} requests were answered without North America")
+            answered = [one for one in watch.answers if one.failure is None and one.at - one.seconds > cut]
+            expect(not answered, f"{len(answered)} requests were answered without North America")
         watch.restored = back = time.monotonic()
         await on.calm(watch, within)
         again = time.monotonic() - back
@@ -183,5 +199,6 @@ def _where(stage: Stage) -> str:
     return stage.cloud.resolve(name, stage.region).target
 
 
-async def _served(watch: Watch, within: float) -> None:
+async def served(watch: Watch, within: float) -> None:
+    """Wait until people have been served for a moment."""
     await eventually_async(lambda: watch.calm, within=within, what="twenty answers without a failure")

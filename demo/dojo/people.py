@@ -50,6 +50,16 @@ class Person:
     heard: int = 0
     """The last number that was received live."""
 
+    @property
+    def url(self) -> str:
+        """Where the board is for this person."""
+        return self.crowd.url
+
+    @property
+    def live_url(self) -> str:
+        """The same as a WebSocket's."""
+        return self.crowd.live_url
+
     async def enter(self) -> None:
         """Register and sign in."""
         account = await self.credentials()
@@ -138,7 +148,7 @@ class Person:
 
         async def attempt() -> Attempt[httpx.Response]:
             try:
-                answer = await self.crowd.http.request(method, path, headers=headers, **options)
+                answer = await self.crowd.http.request(method, f"{self.url}{path}", headers=headers, **options)
             except httpx.TransportError as error:
                 return None, type(error).__name__
             return (None, str(answer.status_code)) if answer.status_code >= _SERVER_ERROR else (answer, "")
@@ -189,10 +199,10 @@ class Person:
         """Receive what is said, without end; a connection that is closed is made again."""
         ledger, room = self.crowd.ledger, self.crowd.room
         protocols = [Subprotocol("chat"), Subprotocol(self.token)]
-        secure = self.crowd.tls if self.crowd.live_url.startswith("wss:") else None
+        secure = self.crowd.tls if self.live_url.startswith("wss:") else None
         options: dict[str, Any] = {"ssl": secure, "subprotocols": protocols, "proxy": None}
         while True:
-            url = f"{self.crowd.live_url}/live?room={room}&after={self.heard}"
+            url = f"{self.live_url}/live?room={room}&after={self.heard}"
             try:
                 async with connect(url, open_timeout=10, close_timeout=1, **options) as socket:
                     async for text in socket:

@@ -56,8 +56,9 @@ def measurement(drill: Drill, faults: Faults) -> Measurement:
         raise RuntimeError(f"{drill.title}: it ended before everybody had sent and received again")
     told = MeasuredDrill(drill.title, drill.lost, len(watch.failed), round(again - since, 1), drill.until_repaired)
     sends, reads = watch.stopped(*_SENDING), max(watch.stopped(*_READING), ledger.slowest_delivery(watch.began))
-    stopped = {SENDS: inf, READS: inf} if drill.until_repaired else {SENDS: sends, READS: reads}
-    return Measurement(told, stopped)
+    if drill.until_repaired:
+        sends, reads = inf, reads if drill.reads_on else inf
+    return Measurement(told, {SENDS: sends, READS: reads})
 
 
 def as_table(results: Mapping[str, Result]) -> Table:

@@ -18,6 +18,7 @@ __all__ = ["BOARDS", "ConfigurationError", "DojoConfiguration"]
 
 KEY = "dojo"
 BOARDS = {
+    "double_hawks": "DoubleHawks",
     "after_6": "After6",
     "disconnect": "Disconnect",
     "elasticache": "ElastiCache",

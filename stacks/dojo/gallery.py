@@ -52,6 +52,7 @@ class Exhibit:
 
 
 BOARDS: Mapping[str, Exhibit] = {
+    "D1": Exhibit(("DoubleHawks*",), _ROOT / "stacks/dojo/double_hawks/brief.toml"),
     "D2": Exhibit(("After6",), _ROOT / "stacks/dojo/after_6/brief.toml"),
     "D3": Exhibit(("Disconnect",), _ROOT / "stacks/dojo/disconnect/brief.toml"),
     "D4": Exhibit(("ElastiCache",), _ROOT / "stacks/dojo/elasticache/brief.toml"),
@@ -141,14 +142,33 @@ def _reason(judgement: Judgement, outcome: Outcome) -> str:
         return (
             "a worker that dies keeps what it had in hand until the queue shows it again; no way goes through a queue"
         )
-    if outcome.loss == "Region" and measured < MOMENT_SECONDS < outcome.seconds < float("inf"):
-        return "the client knows every Region and goes to the next one at once; who asks by the one name waits for DNS"
+    if outcome.loss == "Region":
+        return _reason_of_a_region(judgement, outcome, measured)
     goes_on = outcome.seconds < MOMENT_SECONDS
     if goes_on and _functions_on_the_way(judgement, outcome) and measured <= _COLD_SECONDS:
         return "every process of the function is killed at once here, and is started again; on AWS others run"
     if goes_on and measured <= _SEND_AGAIN_SECONDS:
         return "what a dead server was answering, and who was connected to it, comes back when the client tries again"
     return ""
+
+
+def _reason_of_a_region(judgement: Judgement, outcome: Outcome, measured: float) -> str:
+    if measured == float("inf") and _writes_in_one_region(judgement):
+        return "the table is in every Region; the program writes where rooms are numbered, which no template says"
+    if measured < MOMENT_SECONDS < outcome.seconds < float("inf"):
+        return "the client knows every Region and goes to the next one at once; who asks by the one name waits for DNS"
+    return ""
+
+
+def _writes_in_one_region(judgement: Judgement) -> bool:
+    """Whether servers of a board read a replica, so that they write in another Region."""
+    templates = {part.template.path: part.template for part in judgement.graph.parts.values() if part.template}
+    return any(
+        "CHAT_REPLICA_REGION" in {variable.get("Name") for variable in container.get("Environment", [])}
+        for template in templates.values()
+        for definition in template.of_type("AWS::ECS::TaskDefinition")
+        for container in definition.items("ContainerDefinitions")
+    )
 
 
 def _functions_on_the_way(judgement: Judgement, outcome: Outcome) -> bool:

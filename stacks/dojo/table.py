@@ -1,5 +1,7 @@
 """The table of boards that keep their messages in DynamoDB."""
 
+from collections.abc import Sequence
+
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
@@ -11,7 +13,7 @@ from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.tables import add_table, metric_throttled_writes, string_attribute
 from stacks.dojo.app.model import INDEX
 
-__all__ = ["ChatTable", "allow_items"]
+__all__ = ["ChatTable", "allow_items", "allow_reading", "allow_search"]
 
 _THROTTLED_THAT_ALARM = 100
 _ITEMS = (
@@ -23,6 +25,7 @@ _ITEMS = (
     "dynamodb:Query",
     "dynamodb:UpdateItem",
 )
+_READS = ("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query")
 
 
 class ChatTable(Construct):
@@ -32,12 +35,15 @@ class ChatTable(Construct):
         scope: The board's stack.
         construct_id: Id inside ``scope``.
         alarm_topic: Receives the alarm when writes are throttled.
+        replica_regions: Other Regions with a replica. Default: none.
     """
 
     table: dynamodb.TableV2
     """The table; it stays when the stack is deleted."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, alarm_topic: sns.ITopic) -> None:
+    def __init__(
+        self, scope: Construct, construct_id: str, *, alarm_topic: sns.ITopic, replica_regions: Sequence[str] = ()
+    ) -> None:
         super().__init__(scope, construct_id)
         self.table = add_table(
             self,
@@ -52,6 +58,7 @@ class ChatTable(Construct):
                 )
             ],
             removal_policy=RemovalPolicy.RETAIN,
+            replica_regions=replica_regions,
         )
         add_alarm(
             self,
@@ -72,10 +79,21 @@ class ChatTable(Construct):
     def grant(self, role: iam.IRole) -> None:
         """Let servers read and write items, and find messages by their author."""
         allow_items(role, self.table.table_arn)
+        allow_search(role, self.table.table_arn)
 
 
 def allow_items(role: iam.IRole, table_arn: str) -> None:
-    """Let servers read and write items of a table, also in another Region, and find messages by their author."""
+    """Let servers read and write items of a table, also in another Region."""
     role.add_to_principal_policy(iam.PolicyStatement(actions=list(_ITEMS), resources=[table_arn]))
+
+
+def allow_search(role: iam.IRole, table_arn: str) -> None:
+    """Let servers find messages by their author, also in another Region."""
     index = f"{table_arn}/index/{INDEX}"
     role.add_to_principal_policy(iam.PolicyStatement(actions=["dynamodb:Query"], resources=[index]))
+
+
+def allow_reading(role: iam.IRole, table_arn: str) -> None:
+    """Let servers read rooms in a replica, and find messages there by their author."""
+    role.add_to_principal_policy(iam.PolicyStatement(actions=list(_READS), resources=[table_arn]))
+    allow_search(role, table_arn)

@@ -45,6 +45,7 @@ PROGRAMS = {
     "docs/examples/image_resizer": "a job of a queue, whose failure is the module's: tests/compute/layers",
     "docs/examples/shop_server": "a request of which it reads the path",
     "stacks/dojo/app": "here",
+    "stacks/dojo/double_hawks/count": "a job that names no day: tests/stacks/dojo/double_hawks",
 }
 
 

@@ -1,9 +1,8 @@
 """Board D8, Sketch Book!!: North America, which has the data and serves those who are nearest to it."""
 
-from aws_cdk import ArnFormat, Environment, Fn, Stack
+from aws_cdk import ArnFormat, Environment, Stack
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from cdp_constructs import MultiRegionLatencyRouting, SnsSqsFanout, StorageIndex
@@ -12,14 +11,14 @@ from cdp_constructs.core.names import name_everywhere
 from stacks.dojo.config import DojoConfiguration
 from stacks.dojo.files import add_files, allow_files, settings_of_files
 from stacks.dojo.parts import add_alarm_topic, add_outputs, add_session_secret, chat_container
-from stacks.dojo.regions import add_nearest_front
+from stacks.dojo.regions import METRICS_REGION, add_nearest_front, allow_notices, replica_of_key
 from stacks.dojo.servers import add_network, add_servers, outputs_of, settings_of
-from stacks.dojo.table import ChatTable, allow_items
+from stacks.dojo.table import ChatTable, allow_items, allow_search
 
 __all__ = ["AMERICA", "BOARD", "SketchBookAmericaStack"]
 
 BOARD = "sketch_book"
-AMERICA = "us-east-1"
+AMERICA = METRICS_REGION
 """Where the data is, and Route 53 has its metrics."""
 
 
@@ -99,12 +98,7 @@ class SketchBookAmericaStack(Stack):
 
     def session_key_in(self, stack: Stack) -> ecs.Secret:
         """Return the replica of the key that signs sessions: who signed in here is known there."""
-        # A replica has the name of the secret, with the same end.
-        name = Fn.select(1, Fn.split(":secret:", name_everywhere(self._session_key)))
-        arn = stack.format_arn(
-            service="secretsmanager", resource="secret", resource_name=name, arn_format=ArnFormat.COLON_RESOURCE_NAME
-        )
-        return ecs.Secret.from_secrets_manager(secretsmanager.Secret.from_secret_complete_arn(stack, "SessionKey", arn))
+        return replica_of_key(stack, self._session_key)
 
     def allow_elsewhere(self, role: iam.IRole, stack: Stack) -> None:
         """Let servers of a stack in another Region do what those here may do."""
@@ -121,18 +115,16 @@ class SketchBookAmericaStack(Stack):
             arn_format=ArnFormat.COLON_RESOURCE_NAME,
         )
         files = f"arn:{stack.partition}:s3:::{name_everywhere(self._files.bucket)}/{self._files.accepted_prefix}*"
-        key = self._notices.encryption_key
-        assert key is not None  # noqa: S101 - made with the topic
-        allow_items(role, arn("dynamodb", "table", name_everywhere(self._table.table)))
+        table = arn("dynamodb", "table", name_everywhere(self._table.table))
+        allow_items(role, table)
+        allow_search(role, table)
         for action, resource in (
             ("dynamodb:Query", f"{index}/index/{StorageIndex.owner_index}"),
             ("lambda:InvokeFunction", function),
             ("s3:GetObject", files),
-            ("sns:Publish", name_everywhere(self._notices.topic)),
-            ("kms:Decrypt", arn("kms", "key", name_everywhere(key))),
-            ("kms:GenerateDataKey", arn("kms", "key", name_everywhere(key))),
         ):
             role.add_to_principal_policy(iam.PolicyStatement(actions=[action], resources=[resource]))
+        allow_notices(role, stack, self._notices, region=AMERICA)
         acknowledge_resources(
             role, [files], "Owner, upload and file name are not known before; the prefix is the bound."
         )

@@ -7,10 +7,9 @@ from cdp_constructs import ServiceNetwork
 from cdp_constructs.core.validation import InvalidOptionError
 from stacks.dojo.config import KEY, DojoConfiguration
 from stacks.dojo.parts import add_alarm_topic, add_outputs, chat_container
-from stacks.dojo.regions import add_nearest_front
+from stacks.dojo.regions import HealthStack, add_nearest_front
 from stacks.dojo.servers import add_servers, outputs_of_servers
 from stacks.dojo.sketch_book.america import AMERICA, BOARD, SketchBookAmericaStack
-from stacks.dojo.sketch_book.health import SketchBookHealthStack
 
 __all__ = ["SketchBookStack"]
 
@@ -30,7 +29,7 @@ class SketchBookStack(Stack):
 
     america: SketchBookAmericaStack
     """North America."""
-    health: SketchBookHealthStack
+    health: HealthStack
     """Alarms of the health checks."""
 
     def __init__(
@@ -63,11 +62,11 @@ class SketchBookStack(Stack):
             **outputs_of_servers(name, front, servers),
             HealthCheckId=routing.health_check.health_check_id,
         )
-        self.health = SketchBookHealthStack(
+        self.health = HealthStack(
             scope,
             f"{construct_id}Health",
-            env=Environment(account=env.account, region=AMERICA),
+            env=env,
             configuration=configuration,
-            america=self.america.routing,
-            asia=routing,
+            description="Sketch Book!!: alarms of its health checks",
+            routings=[self.america.routing, routing],
         )

@@ -9,9 +9,16 @@ from tests.stacks.dojo.architectures import boards
 from tests.stacks.dojo.resources import resources
 from tests.stacks.runbooks import ROOT
 
-STACKS = (*BOARDS.values(), "UminChatEdge", "BrowserOnlyWeb", "SketchBookAmerica", "SketchBookHealth")
+STACKS = (
+    *BOARDS.values(),
+    *("UminChatEdge", "BrowserOnlyWeb", "SketchBookAmerica", "SketchBookHealth"),
+    *("DoubleHawksAmerica", "DoubleHawksEurope", "DoubleHawksHealth"),
+)
 OF_DATABASES = {"connections", "cpu", "free-memory"}
-TABLES = {"CommonBoard": "CommonBoard", "Ichinensei": "Ichinensei", "SketchBook": "SketchBookAmerica"}
+TABLES = {
+    **{board: board for board in ("CommonBoard", "DoubleHawks", "Ichinensei")},
+    "SketchBook": "SketchBookAmerica",
+}
 """Boards that keep messages in DynamoDB, with the stack that has the table."""
 
 

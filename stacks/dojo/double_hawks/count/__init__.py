@@ -1,0 +1,1 @@
+"""The program of the nightly batch, with its image."""
