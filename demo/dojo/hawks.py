@@ -154,7 +154,8 @@ async def read_near_and_write_at_home(on: Faults, *, within: float) -> str:
         f"{distance * 1000:.0f} ms are between the Regions; a page and a message take {near} near the first one, {far} "
         f"near the other one; live there after {live:.1f} s"
     )
-    expect(max(reads) < distance <= sends[1], seen)
+    # A busy machine is slow on both sides.
+    expect(reads[1] - reads[0] < distance <= sends[1], seen)
     return seen
 
 
