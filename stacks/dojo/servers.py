@@ -14,12 +14,22 @@ from cdp_constructs import (
     ServiceFront,
     ServiceNetwork,
     ServiceScaling,
+    SignInUserPool,
     SnsSqsFanout,
 )
+from cdp_constructs.core.names import name_everywhere
 from stacks.dojo.parts import ROUTE
 from stacks.dojo.table import ChatTable
 
-__all__ = ["add_database", "add_network", "add_servers", "outputs_of", "outputs_of_servers", "settings_of"]
+__all__ = [
+    "add_database",
+    "add_network",
+    "add_servers",
+    "outputs_of",
+    "outputs_of_servers",
+    "settings_of",
+    "settings_of_users",
+]
 
 _FEWEST = 2
 
@@ -73,6 +83,15 @@ def settings_of(store: ReplicatedDatabase | ChatTable, notices: SnsSqsFanout, na
         "notices": "topic",
         "notice_topic": notices.topic.topic_arn,
         "base_url": f"https://{name}",
+    }
+
+
+def settings_of_users(users: SignInUserPool) -> dict[str, str]:
+    """Return the settings of servers, in any Region, whose people have their passwords in a user pool."""
+    return {
+        "sign_in": "user_pool",
+        "user_pool_id": name_everywhere(users.user_pool),
+        "user_pool_client": name_everywhere(users.user_pool_client),
     }
 
 

@@ -10,6 +10,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from cdp_constructs import SignInUserPool, SnsSqsFanout
 from cdp_constructs.core.names import name_everywhere
 from stacks.dojo.regions import allow_notices
+from stacks.dojo.servers import settings_of_users
 from stacks.dojo.table import ChatTable, allow_items, allow_reading
 
 __all__ = ["SharedParts"]
@@ -33,19 +34,10 @@ class SharedParts:
     notices: SnsSqsFanout
     session_key: secretsmanager.Secret
 
-    @property
-    def sign_in(self) -> dict[str, str]:
-        """The settings of servers whose people have their passwords in the user pool, wherever they are."""
-        return {
-            "sign_in": "user_pool",
-            "user_pool_id": name_everywhere(self.users.user_pool),
-            "user_pool_client": name_everywhere(self.users.user_pool_client),
-        }
-
     def settings_in(self, region: str) -> dict[str, str]:
         """Return the settings of servers of another Region, which read the replica there and write here."""
         return {
-            **self.sign_in,
+            **settings_of_users(self.users),
             "store": "table",
             "fan_out": "polling",
             "table": name_everywhere(self.table.table),

@@ -14,7 +14,7 @@ from stacks.dojo.double_hawks.place import BOARD, add_place
 from stacks.dojo.double_hawks.shared import SharedParts
 from stacks.dojo.parts import add_outputs, add_session_secret, chat_container
 from stacks.dojo.regions import HealthStack
-from stacks.dojo.servers import add_servers, outputs_of, settings_of
+from stacks.dojo.servers import add_servers, outputs_of, settings_of, settings_of_users
 from stacks.dojo.table import ChatTable
 
 __all__ = ["ABROAD", "DoubleHawksStack"]
@@ -61,7 +61,7 @@ class DoubleHawksStack(Stack):
         session_key = add_session_secret(self, replica_regions=list(ABROAD))
         shared = SharedParts(configuration.region, table, users, notices, session_key)
         container = chat_container(
-            {**settings_of(table, notices, name), **shared.sign_in},
+            {**settings_of(table, notices, name), **settings_of_users(users)},
             secrets={"session_key": ecs.Secret.from_secrets_manager(session_key)},
         )
         servers = add_servers(

@@ -29,7 +29,7 @@ from stacks.dojo.files import (
 )
 from stacks.dojo.ichinensei.beanstalk import BeanstalkServers
 from stacks.dojo.parts import add_alarm_topic, add_front, add_outputs, add_session_secret, chat_container
-from stacks.dojo.servers import add_servers, outputs_of, settings_of
+from stacks.dojo.servers import add_servers, outputs_of, settings_of, settings_of_users
 from stacks.dojo.table import ChatTable
 
 __all__ = ["IchinenseiStack"]
@@ -87,9 +87,7 @@ class IchinenseiStack(Stack):
             "fan_out": "cache",
             "latest": "cache",
             "cache_url": f"rediss://{self.cache.group.attr_primary_end_point_address}:6379",
-            "sign_in": "user_pool",
-            "user_pool_id": self.users.user_pool.user_pool_id,
-            "user_pool_client": self.users.user_pool_client.user_pool_client_id,
+            **settings_of_users(self.users),
             **settings_of_files(self._files),
             **settings_of_downloads(self._downloads),
         }
