@@ -21,6 +21,8 @@ _PSEUDO = {
 _ARN = re.compile(r"arn:[\w-]+:([\w-]*):([^:]*):([^:]*):(.*)", re.DOTALL)
 _EXPORT = re.compile(r"(?P<stack>[^:]+)[:.](?:Exports|Publish)Output(?:Ref|FnGetAtt)(?P<name>.+?)[0-9A-F]{8}\w*")
 _SUBSTITUTED = re.compile(r"\$\{([^!}]+)\}")
+# What an asset is called in the bootstrap's bucket or repository: its hash, which says nothing about architecture.
+_ASSET = re.compile(r"(-assets-[^/:]*[/:])[0-9a-f]{64}")
 _UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 
 
@@ -141,7 +143,8 @@ class Values:
         return self.text(items)
 
     def _short(self, text: str) -> str:
-        """Leave out of an ARN what goes without saying: partition, this account and this Region."""
+        """Leave out what says nothing here: of an ARN partition, this account and Region, of an asset its hash."""
+        text = _ASSET.sub(r"\1(asset)", text)
         if not (match := _ARN.fullmatch(text)):
             return text
         service, region, account, rest = match.groups()

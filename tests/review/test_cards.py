@@ -105,6 +105,21 @@ def test_what_aws_does_not_see_changes_no_line(
     assert changed_lines(card(system()), card(edited(system(), edit))) == []
 
 
+def test_an_asset_that_somebody_may_read_has_no_hash() -> None:
+    def reading(hash_: str) -> list[str]:
+        def grant(body: TemplateBody) -> None:
+            statements = properties(body, "IAM::Policy", "MessagesArchiver")["PolicyDocument"]["Statement"]
+            where = {
+                "Fn::Sub": f"arn:${{AWS::Partition}}:s3:::cdk-hnb659fds-assets-${{AWS::AccountId}}-here/{hash_}.zip"
+            }
+            statements.append({"Effect": "Allow", "Action": "s3:GetObject", "Resource": where})
+
+        return card(edited(chat(), grant)).splitlines()
+
+    assert reading("0a" * 32) == reading("1b" * 32)
+    assert any("s3 GetObject" in line and "-here/(asset).zip" in line for line in reading("0a" * 32))
+
+
 def test_one_grant_changes_its_line_only() -> None:
     def grant(body: TemplateBody) -> None:
         statements = properties(body, "IAM::Policy", "MessagesArchiver")["PolicyDocument"]["Statement"]
