@@ -1,5 +1,6 @@
 """Databases and caches do not run as root, whoever runs the embedded cloud, and end with it, however it ends."""
 
+import fcntl
 import os
 import pwd
 import shutil
@@ -92,9 +93,22 @@ def test_what_is_left_when_all_is_killed_at_once_the_next_start_ends() -> None:
         for process in (server, guardian, running.pid):
             os.kill(process, signal.SIGKILL)
         running.wait()
+        # A killed process holds its lock for as long as its last thread takes to end.
+        eventually(lambda: _is_abandoned(folder), within=30)
     with LocalCloud.start(timeout=120):
         eventually(lambda: not any(map(lives, found)), within=30)
         assert not folder.exists()
+
+
+def _is_abandoned(folder: Path) -> bool:
+    try:
+        with (folder / "lock").open("rb+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except FileNotFoundError:
+        pass  # another start has removed it already
+    return True
 
 
 def _server_and_guardian(folder: Path) -> tuple[int, int]:
