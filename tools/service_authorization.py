@@ -36,6 +36,7 @@ _SERVICES = [
     "ecr",
     "ecs",
     "elasticache",
+    "elasticbeanstalk",
     "elasticfilesystem",
     "elasticloadbalancing",
     "events",

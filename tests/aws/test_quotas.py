@@ -43,6 +43,7 @@ PRINCIPALS = {
     "rds.amazonaws.com",
     "monitoring.rds.amazonaws.com",
     "ecs.amazonaws.com",
+    "ec2.amazonaws.com",
     "application-autoscaling.amazonaws.com",
     "codedeploy.amazonaws.com",
     "codebuild.amazonaws.com",

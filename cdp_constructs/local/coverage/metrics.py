@@ -261,6 +261,11 @@ DOCUMENTED: Mapping[str, Documented] = {
         {},
         {"NatGatewayId": "ErrorPortAllocation PacketsDropCount ActiveConnectionCount BytesOutToDestination"},
     ),
+    "AWS/ElasticBeanstalk": Documented(
+        f"{_DOCS}/elasticbeanstalk/latest/dg/health-enhanced-cloudwatch.html",
+        {},
+        {"EnvironmentName": "EnvironmentHealth InstancesDegraded InstancesNoData InstancesSevere ApplicationRequests5xx"},
+    ),
     "AWS/TransitGateway": Documented(
         f"{_DOCS}/vpc/latest/tgw/transit-gateway-cloudwatch-metrics.html",
         {},
