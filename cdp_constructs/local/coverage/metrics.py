@@ -264,7 +264,7 @@ DOCUMENTED: Mapping[str, Documented] = {
     "AWS/ElasticBeanstalk": Documented(
         f"{_DOCS}/elasticbeanstalk/latest/dg/health-enhanced-cloudwatch.html",
         {},
-        {"EnvironmentName": "EnvironmentHealth InstancesDegraded InstancesNoData InstancesSevere ApplicationRequests5xx"},
+        {"EnvironmentName": "EnvironmentHealth InstancesDegraded InstancesSevere ApplicationRequests5xx"},
     ),
     "AWS/TransitGateway": Documented(
         f"{_DOCS}/vpc/latest/tgw/transit-gateway-cloudwatch-metrics.html",
