@@ -184,7 +184,7 @@ test-security: $(INSTALLED) $(WEB_BUILT) chromium ## attackers against the chat,
 	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest $(SET_security) -n auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 test-operator: $(INSTALLED) $(WEB_BUILT) ## an operator at night: every alarm is raised by its cause, every page's commands run
-	$(BIN)/python -m pytest $(SET_operator) $(WORKERS) $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(SET_operator) -n auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 test-deployment: $(INSTALLED) $(WEB_BUILT) ## the commands of docs/deploy.md, a pipeline and workflows, with the CDK CLI against the embedded cloud
 	$(BIN)/python -m pytest tests/deployment tests/behaviour/pipeline -m deployment -n 0 $(PYTEST_ARGS)
