@@ -20,6 +20,12 @@ from cdp_constructs.local.containers.zabbix import programs as zabbix_programs
 from cdp_constructs.operations.handlers.zabbix.sender import Sender, Value
 from tests.local.services.ecs.web import address
 
+_FIRST_PORT = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
+pytestmark = pytest.mark.skipif(
+    os.geteuid() != 0 and (not _FIRST_PORT.exists() or int(_FIRST_PORT.read_text()) > 80),
+    reason="the sample of Amazon ECS listens on port 80, which this user may not have",
+)
+
 Eventually = Callable[..., Any]
 PASSWORD = "not-for-production"  # of containers that live as long as this test
 
