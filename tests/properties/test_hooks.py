@@ -255,6 +255,8 @@ def test_cloudformation_gets_one_answer_whatever_it_asks(subject: Subject) -> No
 
         @examples(15)
         @given(event=altered(asked))
+        @example(event={**asked, "ResourceProperties": {**wanted, "AttachmentId": "é" * 1500}})
+        @example(event={**asked, "ResourceProperties": {**wanted, "Region": "\ud800"}})
         def holds(event: Any) -> None:
             run.call({**event, **place})
             (sent,) = [asked for name, asked in run.world.calls if name == "http.PUT"]

@@ -5,6 +5,7 @@ are refused before; its id is the resource's, so that whatever names it comes af
 """
 
 import json
+import re
 import time
 from typing import Any
 
@@ -55,8 +56,15 @@ def accept(region: str, attachment_id: str, deadline: float) -> None:
     """Accept a peering once it waits for that, and return when it is available.
 
     Raises:
-        PeeringError: it failed, was refused or deleted, or the time is up.
+        PeeringError: these are no Region and no id, the peering failed, was refused or deleted, or the time is up.
     """
+    # What else comes could neither be answered nor logged as it is.
+    for name, value, form in (
+        ("Region", region, r"[a-z0-9-]{1,40}"),
+        ("AttachmentId", attachment_id, r"tgw-attach-[0-9a-z]{1,64}"),
+    ):
+        if not re.fullmatch(form, value):
+            raise PeeringError(f"{name} is {ascii(value)[:100]}; it must match {form}")
     ec2 = boto3.client("ec2", region_name=region)
     while (state := state_of(ec2, attachment_id)) != "available":
         if state == "pendingAcceptance":
