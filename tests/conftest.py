@@ -1,5 +1,6 @@
 """How several workers share the tests: which files stay together, and which come first."""
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
@@ -15,8 +16,14 @@ if TYPE_CHECKING:
 
     from cdp_constructs.testing.synthesis import SynthesisedArchitecture
 
-# Neither how fast an example runs nor how fast it is made says anything on a busy machine.
-settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# Neither how fast an example runs nor how fast it is made says anything on a busy machine. Whoever runs the tests of a
+# commit sees what others saw; `make test-properties` looks for what nobody has seen.
+settings.register_profile(
+    "any machine",
+    deadline=None,
+    derandomize="PROPERTY_EXAMPLES" not in os.environ,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("any machine")
 
 # Files that look at the same deployment, or at the same synthesis of a system: one worker takes them all, and makes it

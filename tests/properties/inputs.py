@@ -16,7 +16,6 @@ def examples(number: int) -> settings:
     """Return how often a property is tried: so often, times ``PROPERTY_EXAMPLES``."""
     return settings(
         max_examples=max(1, round(number * _FACTOR)),
-        deadline=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
 
