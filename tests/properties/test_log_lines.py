@@ -44,6 +44,7 @@ def send(run: Run, raw: bytes) -> dict[str, Any]:
     ]
     first, bad, last = run.call({"records": records})["records"]
     assert [(one["recordId"], one["result"]) for one in (first, last)] == [("first", "Ok"), ("last", "Ok")]
+    assert first["metadata"]["partitionKeys"] == last["metadata"]["partitionKeys"] == {"service": "orders"}
     assert bad["recordId"] == "bad"
     return bad  # type: ignore[no-any-return]
 
@@ -57,10 +58,11 @@ def test_a_record_costs_only_itself() -> None:
             bad = send(run, compressed(body))
             assert bad["result"] in {"Ok", "Dropped", "ProcessingFailed"}
             if bad["result"] == "Ok":
-                assert bad["metadata"]["partitionKeys"] == {"service": "orders"}
-                assert {line["log_group"] for line in lines(bad)} <= {json.loads(body)["logGroup"]}
+                read = json.loads(body)
+                assert bad["metadata"]["partitionKeys"] == {"service": read["subscriptionFilters"][0]}
+                assert {line["log_group"] for line in lines(bad)} <= {read["logGroup"]}
 
-        for body in UNREADABLE:
+        for body in (*UNREADABLE, json.dumps({**sent("bad"), "subscriptionFilters": ["0"]})):
             holds = example(body=body)(holds)
         holds()
 
