@@ -134,7 +134,8 @@ drill: $(INSTALLED) $(WEB_BUILT) ## lose a Region in the middle of a conversatio
 
 # Three workers also on two cores: they wait for the embedded cloud for four tenths of the time and more. Each has a
 # synthesis and an embedded cloud of its own, shared by the tests of a file.
-WORKERS := -n 3 --dist loadfile --no-loadscope-reorder
+BY_FILE := --dist loadfile --no-loadscope-reorder
+WORKERS := -n 3 $(BY_FILE)
 
 test: $(INSTALLED) $(WEB_BUILT) ## the library: every template, every pattern on the embedded cloud (PYTEST_ARGS="tests/upload -n 0" runs a part)
 	$(BIN)/python -m pytest $(WORKERS) $(PYTEST_ARGS)
@@ -150,11 +151,11 @@ test-systems: $(INSTALLED) $(WEB_BUILT) ## the reference systems: their template
 SERVER_TESTS := tests/stacks/dojo/app tests/local/containers tests/behaviour/compute tests/behaviour/servers $(addprefix tests/local/services/,autoscaling ecs elasticache elbv2 lambda_/node rds)
 
 test-local: $(INSTALLED) ## the embedded cloud by itself: its services, processes and command (PYTEST_ARGS as for test)
-	$(BIN)/python -m pytest tests/local tests/cli $(addprefix --ignore=,$(SERVER_TESTS)) -m conformance -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder \
+	$(BIN)/python -m pytest tests/local tests/cli $(addprefix --ignore=,$(SERVER_TESTS)) -m conformance -n auto --maxprocesses 4 $(BY_FILE) \
 		$(PYTEST_ARGS)
 
 test-servers: $(INSTALLED) ## containers, load balancers, databases, caches and the AWS SDK for Node.js of the embedded cloud (PYTEST_ARGS as for test)
-	$(BIN)/python -m pytest $(SERVER_TESTS) -m conformance -n auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(SERVER_TESTS) -m conformance -n auto --maxprocesses 2 $(BY_FILE) $(PYTEST_ARGS)
 
 # Handlers, devices and what reads times and texts. PYTEST_ARGS="-n auto tests" takes all, SHUFFLE_SEED repeats an order.
 # AT="23:59:58" or AT="2028-02-29 23:59:50" begins at that time of UTC; on Linux, with cc. SET=systems, security or
@@ -178,13 +179,13 @@ test-demos: $(INSTALLED) $(WEB_BUILT) chromium ## demonstrations leave no file a
 	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest tests/stacks/chat/web/test_demo.py -m browser -n 0 $(PYTEST_ARGS)
 
 test-packaging: $(INSTALLED) ## the wheel in an environment of its own, its bill of materials, and what make pattern writes
-	$(BIN)/python -m pytest tests/test_wheel.py tests/tools -m packaging -n auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	$(BIN)/python -m pytest tests/test_wheel.py tests/tools -m packaging -n auto --maxprocesses 2 $(BY_FILE) $(PYTEST_ARGS)
 
 test-security: $(INSTALLED) $(WEB_BUILT) chromium ## attackers against the chat, the IoT system, the mobile backend and the board without a server on the embedded cloud, by who they are, and hostile files
-	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest $(SET_security) -n auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest $(SET_security) -n auto --maxprocesses 2 $(BY_FILE) $(PYTEST_ARGS)
 
 test-operator: $(INSTALLED) $(WEB_BUILT) ## an operator at night: every alarm is raised by its cause, every page's commands run
-	$(BIN)/python -m pytest $(SET_operator) -n auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(SET_operator) -n auto --maxprocesses 2 $(BY_FILE) $(PYTEST_ARGS)
 
 test-deployment: $(INSTALLED) $(WEB_BUILT) ## the commands of docs/deploy.md, a pipeline and workflows, with the CDK CLI against the embedded cloud
 	$(BIN)/python -m pytest tests/deployment tests/behaviour/pipeline -m deployment -n 0 $(PYTEST_ARGS)
@@ -252,7 +253,7 @@ review: ## what changed in the architecture since a revision: make review BASE=m
 	@test -x $(BIN)/cdp || { echo "make install on a revision that you trust, then make review" >&2; exit 1; }
 	@$(BIN)/cdp review $(or $(BASE),main)
 
-SNAPSHOTS = -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder --snapshot-update $(PYTEST_ARGS)
+SNAPSHOTS = -n auto --maxprocesses 4 $(BY_FILE) --snapshot-update $(PYTEST_ARGS)
 snapshots: $(INSTALLED) $(WEB_BUILT) ## write the snapshots and cards that the tests compare with, then read their diff (PYTEST_ARGS as for test)
 	$(BIN)/python -m pytest tests --ignore=tests/behaviour -m "system and not (browser or conformance)" $(SNAPSHOTS)
 	$(BIN)/python -m pytest $(SNAPSHOTS)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -117,15 +117,12 @@ _RELEASES = (
         servers_only=True,
     ),
 )
-_RELEASES_AND_LOAD = (
-    *_RELEASES,
-    Drill(
-        "Load is raised, and falls",
-        "tasks are added and removed; no request fails, none is sent again",
-        lambda on: raise_load(on.stage, on.crowd, requests=700),
-        servers_only=True,
-    ),
+_LOAD = Drill(
+    "Load is raised, and falls",
+    "tasks are added and removed; no request fails, none is sent again",
+    lambda on: raise_load(on.stage, on.crowd, requests=700),
 )
+_RELEASES_AND_LOAD = (*_RELEASES, replace(_LOAD, servers_only=True))
 _SERVERS_ZONE_LOST = Drill(
     "A zone with servers is lost",
     "no request fails; at most the 12 that they may have been answering are sent again; two again within 120 s",
@@ -173,11 +170,7 @@ BOARDS = {
             *_TWO_MONITORS,
             _TASK_KILLED,
             _SERVERS_ZONE_LOST,
-            Drill(
-                "Load is raised, and falls",
-                "tasks are added and removed; no request fails, none is sent again",
-                lambda on: raise_load(on.stage, on.crowd, requests=700),
-            ),
+            _LOAD,
             Drill(
                 "North America is lost",
                 "after the health check the first Region answers its people, within 60 s, and they are led back",

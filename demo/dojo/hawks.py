@@ -92,14 +92,15 @@ class HawksCrowd(MemberCrowd):
         board: The board.
     """
 
+    stage: Hawks
+
     def __init__(self, board: Hawks) -> None:
-        self.board = board
+        super().__init__(board)
         self.urls = {one.region: one.url for one in (board, board.america)}
         """Where each Region answers."""
         self.led: dict[str, str] = {}
         """Where the name leads people, by the Region that they are next to."""
         self.look_up()
-        super().__init__(board)
 
     def person(self, name: str) -> HawksPerson:
         """Return somebody of this name, who is in no room yet."""
@@ -107,16 +108,11 @@ class HawksCrowd(MemberCrowd):
 
     def look_up(self) -> None:
         """Let Route 53 look, and ask it where the name leads, as resolvers do once a minute."""
-        cloud = self.board.cloud
+        cloud = self.stage.cloud
         cloud.check_health()
         for near in self.urls:
-            target = cloud.resolve(self.board.name, near).target
+            target = cloud.resolve(self.stage.name, near).target
             [self.led[near]] = [url for region, url in self.urls.items() if region in target]
-
-    @property
-    def home_alone(self) -> bool:
-        """Whether everybody is led to the first Region."""
-        return set(self.led.values()) == {self.board.url}
 
 
 def _board(on: Faults) -> tuple[Hawks, HawksCrowd]:
@@ -172,7 +168,7 @@ async def lose_america(on: Faults, *, within: float) -> str:
             watch.began = time.monotonic()
             await eventually_async(lambda: watch.unanswered, within=30, what="a request that failed")
             await asyncio.to_thread(crowd.look_up)
-            expect(crowd.home_alone, f"the name leads to {sorted(set(crowd.led.values()))}")
+            expect(set(crowd.led.values()) == {stage.url}, f"the name leads to {crowd.led}")
             led = time.monotonic()
             await on.calm(watch, within)
             calm = time.monotonic() - led

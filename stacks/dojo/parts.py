@@ -6,13 +6,14 @@ from typing import Any, TypeVar
 
 from aws_cdk import CfnOutput, RemovalPolicy, Stack
 from aws_cdk import aws_certificatemanager as certificatemanager
+from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_ecr_assets as ecr_assets
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_route53 as route53
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sns as sns
 
-from cdp_constructs import ServiceContainer, ServiceFront, ServiceNetwork, ServiceRoute
+from cdp_constructs import ServiceContainer, ServiceFront, ServiceNetwork, ServiceRoute, SignInUserPool
 from cdp_constructs.core.acknowledgments import acknowledge
 from cdp_constructs.core.periods import seconds
 from cdp_constructs.core.runbooks import use_runbooks
@@ -29,6 +30,7 @@ __all__ = [
     "add_outputs",
     "add_session_key",
     "add_session_secret",
+    "add_users",
     "add_zone",
     "chat_container",
     "variables_of",
@@ -65,6 +67,15 @@ def chat_container(
 def variables_of(settings: Mapping[str, T]) -> dict[str, T]:
     """Return settings by the names of their environment variables."""
     return {f"CHAT_{name.upper()}": value for name, value in settings.items()}
+
+
+def add_users(stack: Stack, *, alarm_topic: sns.ITopic) -> SignInUserPool:
+    """Add the user pool of a board whose people sign in to Amazon Cognito.
+
+    A password goes from a person to Cognito itself, over TLS: phones of many makers have no SRP.
+    """
+    flows = cognito.AuthFlow(user_password=True)
+    return SignInUserPool(stack, "Users", auth_flows=flows, alarm_topic=alarm_topic)
 
 
 def add_session_key(stack: Stack) -> ecs.Secret:

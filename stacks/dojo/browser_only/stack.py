@@ -1,7 +1,6 @@
 """Board D9, the author's: what browsers call themselves, and what an identity of theirs may do there."""
 
 from aws_cdk import Environment, RemovalPolicy, Stack
-from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
@@ -15,7 +14,7 @@ from cdp_constructs.core.periods import days
 from cdp_constructs.core.tables import add_table, string_attribute
 from stacks.dojo.browser_only.web_stack import BrowserOnlyWebStack
 from stacks.dojo.config import DojoConfiguration
-from stacks.dojo.parts import add_alarm_topic, add_outputs
+from stacks.dojo.parts import add_alarm_topic, add_outputs, add_users
 
 __all__ = ["FILES", "BrowserOnlyStack"]
 
@@ -54,9 +53,7 @@ class BrowserOnlyStack(Stack):
         super().__init__(scope, construct_id, env=env, description="Browser only: a chat without a server")
         alarm_topic = add_alarm_topic(self, configuration)
         name = configuration.domain_name("browser_only")
-        self.users = SignInUserPool(
-            self, "Users", auth_flows=cognito.AuthFlow(user_password=True), alarm_topic=alarm_topic
-        )
+        self.users = add_users(self, alarm_topic=alarm_topic)
         self.identities = UserIdentityPool(self, "Identities", issuer=self.users.issuer)
         self.messages = add_table(
             self,

@@ -1,18 +1,17 @@
 """Board D1, Double Hawks: the first of three Regions, where rooms are numbered, people sign in and days are counted."""
 
 from aws_cdk import Environment, Stack
-from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_ecs as ecs
 from constructs import Construct
 
-from cdp_constructs import SignInUserPool, SnsSqsFanout
+from cdp_constructs import SnsSqsFanout
 from cdp_constructs.core.validation import InvalidOptionError
 from stacks.dojo.config import KEY, DojoConfiguration
 from stacks.dojo.double_hawks.abroad import DoubleHawksAbroadStack
 from stacks.dojo.double_hawks.batch import NightlyCount
 from stacks.dojo.double_hawks.place import BOARD, add_place
 from stacks.dojo.double_hawks.shared import SharedParts
-from stacks.dojo.parts import add_outputs, add_session_secret, chat_container
+from stacks.dojo.parts import add_outputs, add_session_secret, add_users, chat_container
 from stacks.dojo.regions import HealthStack
 from stacks.dojo.servers import add_servers, outputs_of, settings_of, settings_of_users
 from stacks.dojo.table import ChatTable
@@ -54,9 +53,7 @@ class DoubleHawksStack(Stack):
         place = add_place(self, configuration, cidr=_CIDR)
         name, alarm_topic = configuration.domain_name(BOARD), place.alarm_topic
         table = ChatTable(self, "Store", alarm_topic=alarm_topic, replica_regions=list(ABROAD))
-        # Phones of many makers have no SRP; a password goes to Cognito itself, and to nobody else.
-        flows = cognito.AuthFlow(user_password=True)
-        users = SignInUserPool(self, "Users", auth_flows=flows, alarm_topic=alarm_topic)
+        users = add_users(self, alarm_topic=alarm_topic)
         notices = SnsSqsFanout(self, "Notices", alarm_topic=alarm_topic)
         session_key = add_session_secret(self, replica_regions=list(ABROAD))
         shared = SharedParts(configuration.region, table, users, notices, session_key)

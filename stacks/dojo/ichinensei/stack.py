@@ -2,7 +2,6 @@
 
 from aws_cdk import Environment, Stack, TimeZone
 from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_scheduler as scheduler
@@ -28,7 +27,7 @@ from stacks.dojo.files import (
     settings_of_files,
 )
 from stacks.dojo.ichinensei.beanstalk import BeanstalkServers
-from stacks.dojo.parts import add_alarm_topic, add_front, add_outputs, add_session_secret, chat_container
+from stacks.dojo.parts import add_alarm_topic, add_front, add_outputs, add_session_secret, add_users, chat_container
 from stacks.dojo.servers import add_servers, outputs_of, settings_of, settings_of_users
 from stacks.dojo.table import ChatTable
 
@@ -69,10 +68,7 @@ class IchinenseiStack(Stack):
         self._alarm_topic = alarm_topic = add_alarm_topic(self, configuration)
         # Two NAT gateways cost less than the endpoints that they replace, and lead to the keys of the user pool, too.
         self._network = network = ServiceNetwork(self, "Network", nat_gateways=True, alarm_topic=alarm_topic)
-        # Passwords go from people to Cognito, over TLS, and never to the chat.
-        self.users = SignInUserPool(
-            self, "Users", auth_flows=cognito.AuthFlow(user_password=True), alarm_topic=alarm_topic
-        )
+        self.users = add_users(self, alarm_topic=alarm_topic)
         self._table = ChatTable(self, "Store", alarm_topic=alarm_topic)
         self.cache = InMemoryCache(self, "Cache", vpc=network.vpc, alarm_topic=alarm_topic)
         self._files = add_files(self, origin=f"https://{self._name}", alarm_topic=alarm_topic)
