@@ -50,7 +50,7 @@ class Plan:
     """Runs of each job without byte code."""
     instances: Sequence[int] = (1, 100, 200)
     """Fan-outs in one process, to see what each further one costs."""
-    instance_rounds: int = 1
+    instance_rounds: int = 3
 
 
 @dataclass
@@ -82,7 +82,7 @@ def measure(plan: Plan, say: Callable[[str], object] = print) -> dict[str, Any]:
         say(f"synthesis: turn {turn} of {plan.rounds}")
     for _ in range(plan.cold_rounds):
         for job, variant in _processes(plan):
-            if variant in {OURS, SOLUTIONS_CONSTRUCTS} and job != SYSTEM:
+            if variant != TYPESCRIPT and job != SYSTEM:
                 cold.add(job, variant, _synthesise(variant, job, byte_code=False)[0])
     say("synthesis: without byte code")
     return {
@@ -177,6 +177,7 @@ def _figures(measured: _Measured) -> dict[str, Any]:
                 **vars(medians(runs)),
                 "ours_wall": ratio(variants[OURS], runs)[0],
                 "ours_user": ratio(variants[OURS], runs)[1],
+                "by_hand_wall": ratio(variants[BY_HAND], runs)[0],
             }
             for variant, runs in variants.items()
         }

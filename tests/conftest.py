@@ -118,6 +118,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def assert_page(pytestconfig: pytest.Config) -> "Callable[[type[Construct], SynthesisedArchitecture], None]":
     """Return a function that compares what a pattern's page says of its example with what the example became.
 
+    Who copies the example sees no warning of the CDK's about its template either.
+
     ``--snapshot-update`` writes the page.
     """
     from tools.page_parts import written
@@ -132,5 +134,6 @@ def assert_page(pytestconfig: pytest.Config) -> "Callable[[type[Construct], Synt
         if pytestconfig.getoption("update_snapshots"):
             page.write_text(expected)
         assert page.read_text() == expected, f"{page.relative_to(ROOT)} is stale: run `make pages`"
+        assert example.findings("CloudFormation") == []
 
     return check

@@ -1,4 +1,4 @@
-"""Reads cdk-nag's findings and acknowledgments out of the validation report of an assembly."""
+"""Reads findings and acknowledgments, of cdk-nag and of the CDK itself, out of the validation report of an assembly."""
 
 import json
 from collections.abc import Iterator
@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 REPORT = "validation-report.json"
+_TEMPLATES = "CloudFormation Validate"
+"""As the CDK calls its own rules, which every synthesis runs."""
 
 
 @dataclass(frozen=True, order=True)
@@ -14,6 +16,7 @@ class Finding:
     """A rule that a construct breaks."""
 
     pack: str
+    """Of cdk-nag, such as AwsSolutions; CloudFormation for what the CDK finds in templates."""
     rule: str
     construct_path: str
     description: str
@@ -43,12 +46,19 @@ def read_findings(assembly: Path) -> tuple[list[Finding], list[AcknowledgedFindi
     findings: list[Finding] = []
     acknowledged: list[AcknowledgedFinding] = []
     for plugin in report["pluginReports"]:
+        templates = plugin["pluginName"] == _TEMPLATES
         for violation, path in _places(plugin.get("violations", [])):
-            findings.append(Finding(_pack(violation), violation["ruleName"], path, violation["description"]))
+            findings.append(
+                Finding(_pack(violation, templates=templates), violation["ruleName"], path, violation["description"])
+            )
         for violation, path in _places(plugin.get("suppressedViolations", [])):
             acknowledged.append(
                 AcknowledgedFinding(
-                    _pack(violation), violation["ruleName"], path, violation["description"], violation["reason"]
+                    _pack(violation, templates=templates),
+                    violation["ruleName"],
+                    path,
+                    violation["description"],
+                    violation["reason"],
                 )
             )
     return sorted(findings), sorted(acknowledged)
@@ -60,6 +70,8 @@ def _places(violations: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], 
             yield violation, construct["constructPath"]
 
 
-def _pack(violation: dict[str, Any]) -> str:
+def _pack(violation: dict[str, Any], *, templates: bool) -> str:
+    if templates:
+        return "CloudFormation"
     rule: str = violation["ruleName"]
     return rule.partition("-")[0]

@@ -12,6 +12,7 @@ from aws_cdk import Stack
 from constructs import IConstruct, IValidation
 
 from cdp_constructs.core.once import once
+from cdp_constructs.core.paths import node_of, stack_of
 
 # Earlier releases refuse the id of a granular finding. There all findings stay open: whoever runs cdk-nag sees them.
 _FIRST_RELEASE = (2, 269)
@@ -54,13 +55,13 @@ def acknowledge_resources(policy: IConstruct, resources: list[str], reason: str)
         resources: The ARNs as given to its statements.
         reason: Why a security reviewer would accept them.
     """
-    _acknowledging(Stack.of(policy)).accepted.append((policy, resources, reason))
+    _acknowledging(stack_of(policy)).accepted.append((policy, resources, reason))
 
 
 @once
 def _acknowledging(stack: Stack) -> "_AcknowledgingResources":
     acknowledging = _AcknowledgingResources(stack)
-    stack.node.add_validation(acknowledging)
+    node_of(stack).add_validation(acknowledging)
     return acknowledging
 
 

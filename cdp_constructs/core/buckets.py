@@ -1,6 +1,7 @@
 """One way to make a bucket: private, versioned, TLS only, encrypted, logged; one log bucket per stack."""
 
 from typing import cast
+from weakref import WeakSet
 
 from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_kms as kms
@@ -9,7 +10,7 @@ from constructs import Construct, IConstruct
 
 from cdp_constructs.core.acknowledgments import acknowledge
 from cdp_constructs.core.options import checks_options
-from cdp_constructs.core.paths import stack_of
+from cdp_constructs.core.paths import node_of, stack_of
 from cdp_constructs.core.periods import days
 from cdp_constructs.core.tree import keep, kept
 from cdp_constructs.core.validation import InvalidOptionError
@@ -18,6 +19,8 @@ _LOG_BUCKET_ID = "AccessLogs"
 _EXISTING_LOG_BUCKET = "ExistingAccessLogs"
 _LOG_RETENTION = Duration.days(365)
 _BLOCK_ALL = s3.BlockPublicAccess.BLOCK_ALL
+_SENDING: "WeakSet[s3.IBucket]" = WeakSet()
+"""Buckets that send their events since they were made: to read the property back is eight questions to Node."""
 
 
 @checks_options
@@ -36,7 +39,7 @@ def use_access_log_bucket(scope: "IConstruct", bucket: s3.IBucket) -> None:
         InvalidOptionError: when the stack has its log bucket already.
     """
     stack = Stack.of(scope)
-    if stack.node.try_find_child(_LOG_BUCKET_ID) is not None or kept(stack, _EXISTING_LOG_BUCKET) is not None:
+    if node_of(stack).try_find_child(_LOG_BUCKET_ID) is not None or kept(stack, _EXISTING_LOG_BUCKET) is not None:
         problem = f"is {bucket.node.path}, but the stack has a log bucket already, given or made by an earlier pattern"
         fix = "Call use_access_log_bucket() once, before the first pattern"
         raise InvalidOptionError(cast("Construct", stack), "bucket", problem, fix)
@@ -46,7 +49,7 @@ def use_access_log_bucket(scope: "IConstruct", bucket: s3.IBucket) -> None:
 def access_log_bucket(scope: "Construct") -> s3.IBucket:
     """Return the stack's log bucket: the existing one, or one that is made on first use and keeps logs for a year."""
     stack = stack_of(scope)
-    existing: s3.IBucket | None = kept(stack, _EXISTING_LOG_BUCKET) or stack.node.try_find_child(_LOG_BUCKET_ID)  # type: ignore[assignment]  # made below
+    existing: s3.IBucket | None = kept(stack, _EXISTING_LOG_BUCKET) or node_of(stack).try_find_child(_LOG_BUCKET_ID)  # type: ignore[assignment]  # made below
     if existing is not None:
         return existing
     bucket = s3.Bucket(
@@ -99,7 +102,7 @@ def add_private_bucket(
         versioned=True,
         removal_policy=removal_policy,
         server_access_logs_bucket=access_log_bucket(scope),
-        server_access_logs_prefix=f"s3/{scope.node.addr[-8:]}/{construct_id}/",
+        server_access_logs_prefix=f"s3/{node_of(scope).addr[-8:]}/{construct_id}/",
         cors=cors,
         lifecycle_rules=[
             s3.LifecycleRule(id="AbortIncompleteMultipartUploads", abort_incomplete_multipart_upload_after=days(1)),
@@ -115,15 +118,18 @@ def send_events(bucket: s3.IBucket) -> None:
     """Let a bucket that this library has made send an event about every object to EventBridge."""
     # Bucket(event_bridge_enabled=True) would set the bucket's own property through a custom resource, whose
     # function may change the notifications of every bucket of the account.
-    resource = bucket.node.default_child
+    resource = node_of(bucket).default_child
     resource.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(  # type: ignore[union-attr]
         event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(event_bridge_enabled=True)
     )
+    _SENDING.add(bucket)
 
 
 def sends_events(bucket: s3.IBucket) -> bool:
     """Tell whether a bucket sends its events to EventBridge; an imported one is assumed to."""
-    node = bucket.node
+    if bucket in _SENDING:
+        return True
+    node = node_of(bucket)
     resource = node.default_child
     if resource is None or getattr(resource, "notification_configuration", None) is not None:
         return True

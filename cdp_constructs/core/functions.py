@@ -20,7 +20,7 @@ from cdp_constructs.core.keys import USE_KEY
 from cdp_constructs.core.log_groups import add_log_group
 from cdp_constructs.core.metrics import NAMESPACE
 from cdp_constructs.core.once import once
-from cdp_constructs.core.paths import stack_of
+from cdp_constructs.core.paths import node_of, stack_of
 from cdp_constructs.core.periods import seconds
 from cdp_constructs.core.validation import InvalidOptionError
 
@@ -142,7 +142,7 @@ def add_function(
             **(environment or {}),
         },
     )
-    resource: lambda_.CfnFunction = function.node.default_child  # type: ignore[assignment]  # its only L1
+    resource: lambda_.CfnFunction = node_of(function).default_child  # type: ignore[assignment]  # its only L1
     resource.tracing_config = lambda_.CfnFunction.TracingConfigProperty(mode="Active")
     if dead_letter_queue is not None:
         _keep_failures(function, dead_letter_queue)
@@ -227,8 +227,8 @@ def add_powertools(construct: Construct, function: lambda_.Function) -> None:
         layer = powertools_layer(stack)
     else:
         layer_id = f"PowertoolsLayer-{runtime.name}-{architecture.name}"
-        layer = stack.node.try_find_child(layer_id) or _public_layer(stack, layer_id, architecture, runtime)  # type: ignore[assignment]  # made below
-    resource: lambda_.CfnFunction = function.node.default_child  # type: ignore[assignment]  # its only L1
+        layer = node_of(stack).try_find_child(layer_id) or _public_layer(stack, layer_id, architecture, runtime)  # type: ignore[assignment]  # made below
+    resource: lambda_.CfnFunction = node_of(function).default_child  # type: ignore[assignment]  # its only L1
     if stack.resolve(layer.layer_version_arn) not in (stack.resolve(resource.layers) or []):
         function.add_layers(layer)
 

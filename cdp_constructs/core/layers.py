@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from cdp_constructs.core.cdk import iam, lambda_
-from cdp_constructs.core.paths import stack_of
+from cdp_constructs.core.paths import node_of, stack_of
 from cdp_constructs.core.tree import keep, kept
 from cdp_constructs.core.validation import InvalidOptionError
 
@@ -81,7 +81,7 @@ def _is_first(function: "lambda_.Function", name: str) -> bool:
 
 def _layer(stack: "Stack", name: str) -> "lambda_.ILayerVersion":
     """Return the layer of a stack, which is made when it is first asked for."""
-    made = stack.node.try_find_child(_layer_id(name))
+    made = node_of(stack).try_find_child(_layer_id(name))
     if made is not None:
         return made  # type: ignore[return-value]  # made below
     from aws_cdk import aws_lambda as lambda_

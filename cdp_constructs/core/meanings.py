@@ -11,6 +11,7 @@ from typing import Any
 from aws_cdk import Annotations, Duration, Resource, Token
 from constructs import Construct
 
+from cdp_constructs.core.once import once
 from cdp_constructs.core.paths import region_of, stack_of
 from cdp_constructs.core.schedule_expressions import is_schedule
 from cdp_constructs.core.validation import InvalidOptionError, repetition_in
@@ -53,6 +54,7 @@ def _encryption_key(value: Any) -> Problem | None:
     return f"is {name}, a key that AWS manages", fix
 
 
+@once
 def _alarm_topic(value: Any) -> Problem | None:
     if value.fifo or value.topic_arn.endswith(".fifo"):
         return f"is {value.node.path}, a FIFO topic", "Give a standard topic: CloudWatch names no message groups"

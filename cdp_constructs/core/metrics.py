@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from cdp_constructs.core.cdk import cloudwatch, lambda_
+from cdp_constructs.core.paths import node_of
 from cdp_constructs.core.periods import minutes
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def function_metric(
     return cloudwatch.Metric(
         namespace=NAMESPACE,
         metric_name=name,
-        dimensions_map={"function_name": function.function_name, "service": function.node.id},
+        dimensions_map={"function_name": function.function_name, "service": node_of(function).id},
         statistic=statistic,
         period=period or minutes(5),
     )

@@ -6,6 +6,7 @@ from aws_cdk import aws_lambda as lambda_
 from cdp_constructs.core.acknowledgments import acknowledge_resources
 from cdp_constructs.core.cdk import s3
 from cdp_constructs.core.keys import USE_KEY
+from cdp_constructs.core.paths import node_of
 
 
 def allow_on_objects(
@@ -62,6 +63,6 @@ def allow_on_prefixes(
     if role is None:
         raise ValueError(f"{function.node.path} has no role to which permissions could be added")
     policy = iam.Policy(function, construct_id, roles=[role], statements=statements)
-    resource: lambda_.CfnFunction = function.node.default_child  # type: ignore[assignment]  # its only L1
+    resource: lambda_.CfnFunction = node_of(function).default_child  # type: ignore[assignment]  # its only L1
     resource.node.add_dependency(policy)
     acknowledge_resources(policy, prefixes, reason)

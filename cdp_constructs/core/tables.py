@@ -3,10 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from aws_cdk import Annotations, Duration, RemovalPolicy, Token
-from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct
 
-from cdp_constructs.core.cdk import cloudwatch, kms
+from cdp_constructs.core.cdk import cloudwatch, dynamodb, kms
 from cdp_constructs.core.paths import region_of, stack_of
 from cdp_constructs.core.periods import minute
 from cdp_constructs.core.validation import InvalidOptionError, check_range
@@ -30,9 +29,9 @@ def add_table(
     expiry_attribute: str = EXPIRY,
     encryption_key: "kms.IKey | None" = None,
     replica_regions: "Sequence[str]" = (),
-    stream: dynamodb.StreamViewType | None = None,
-    billing: dynamodb.Billing | None = None,
-) -> dynamodb.TableV2:
+    stream: "dynamodb.StreamViewType | None" = None,
+    billing: "dynamodb.Billing | None" = None,
+) -> "dynamodb.TableV2":
     """Add a table, on demand and with point-in-time recovery, whose keys are strings.
 
     Args:
@@ -86,9 +85,9 @@ def add_item_table(
     *,
     removal_policy: RemovalPolicy,
     encryption_key: "kms.IKey | None" = None,
-    stream: dynamodb.StreamViewType | None = None,
-    billing: dynamodb.Billing | None = None,
-) -> dynamodb.TableV2:
+    stream: "dynamodb.StreamViewType | None" = None,
+    billing: "dynamodb.Billing | None" = None,
+) -> "dynamodb.TableV2":
     """Add a table for items of many kinds, with the keys ``pk`` and ``sk``, that may expire; see ``add_table``."""
     return add_table(
         scope,
@@ -251,7 +250,7 @@ _TYPES = {"S": "string", "N": "number", "B": "binary"}
 _EXAMPLES: Mapping[str, str | int] = {"S": "health-check", "N": 0}
 
 
-def _resource_of(table: "dynamodb.ITable") -> dynamodb.CfnTable | dynamodb.CfnGlobalTable | None:
+def _resource_of(table: "dynamodb.ITable") -> "dynamodb.CfnTable | dynamodb.CfnGlobalTable | None":
     """Return what defines a table, also for a replica of a global table; None where the keys are not known here."""
     # A replica stands in the table that it is one of.
     defined = table.node.scope if isinstance(table.node.scope, dynamodb.TableV2) else table
@@ -263,7 +262,7 @@ def _resource_of(table: "dynamodb.ITable") -> dynamodb.CfnTable | dynamodb.CfnGl
     return resource if all(isinstance(one["attributeName"], str) for one in definitions) else None
 
 
-def _key_types(resource: dynamodb.CfnTable | dynamodb.CfnGlobalTable) -> dict[str, str]:
+def _key_types(resource: "dynamodb.CfnTable | dynamodb.CfnGlobalTable") -> dict[str, str]:
     definitions = stack_of(resource).resolve(resource.attribute_definitions)
     return {one["attributeName"]: one["attributeType"] for one in definitions}
 
@@ -285,12 +284,12 @@ def _keys_in_words(keys: tuple[str, str | None]) -> str:
     return f"partition key {partition_key} and {f'the sort key {sort_key}' if sort_key else 'no sort key'}"
 
 
-def string_attribute(name: str) -> dynamodb.Attribute:
+def string_attribute(name: str) -> "dynamodb.Attribute":
     """Return a key attribute that is a string."""
     return dynamodb.Attribute(name=name, type=dynamodb.AttributeType.STRING)
 
 
-def key_of(table: dynamodb.ITable, encryption_key: "kms.IKey | None") -> "kms.IKey | None":
+def key_of(table: "dynamodb.ITable", encryption_key: "kms.IKey | None") -> "kms.IKey | None":
     """Return the customer-managed key of a table that was made with ``encryption_key``, or that exists already.
 
     Args:
@@ -300,7 +299,7 @@ def key_of(table: dynamodb.ITable, encryption_key: "kms.IKey | None") -> "kms.IK
     return table.encryption_key or encryption_key
 
 
-def metric_throttled_writes(table: dynamodb.ITable, *, period: "Duration | None" = None) -> "cloudwatch.Metric":
+def metric_throttled_writes(table: "dynamodb.ITable", *, period: "Duration | None" = None) -> "cloudwatch.Metric":
     """Return how many writes to a table DynamoDB refused. Sum per minute by default."""
     from aws_cdk import aws_cloudwatch as cloudwatch
 
@@ -338,7 +337,7 @@ def check_partitions(construct: "Construct", option: str, names: "Sequence[str]"
             raise InvalidOptionError(construct, option, f"contains {name!r}", fix)
 
 
-def _encryption(scope: "Construct", encryption_key: "kms.IKey") -> dynamodb.TableEncryptionV2:
+def _encryption(scope: "Construct", encryption_key: "kms.IKey") -> "dynamodb.TableEncryptionV2":
     # TableV2 writes keys by Region and refuses them where the Region is not known: the key is written afterwards there.
     if _has_no_region(scope):
         return dynamodb.TableEncryptionV2.aws_managed_key()

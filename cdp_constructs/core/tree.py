@@ -4,6 +4,8 @@ from typing import Any
 
 from constructs import Construct, IConstruct
 
+from cdp_constructs.core.paths import node_of
+
 __all__ = ["keep", "kept"]
 
 
@@ -28,6 +30,6 @@ def keep(construct: IConstruct, name: str, value: object) -> None:
 
 def kept(construct: IConstruct, name: str) -> Any:
     """Return what was kept with a construct under a name, or None."""
-    child = construct.node.try_find_child(name)
+    child = node_of(construct).try_find_child(name)
     # jsii gives out the Python object that was made here, for as long as the process runs.
     return child.value if isinstance(child, _Kept) else None

@@ -19,24 +19,24 @@ _SUCCESS_THAT_ALARMS = 0.5
 _BEHIND_THAT_ALARMS = Duration.minutes(5)
 
 
-def metric_lag(stream: "firehose.IDeliveryStream", *, period: Duration | None = None) -> cloudwatch.Metric:
+def metric_lag(stream: "firehose.CfnDeliveryStream", *, period: Duration | None = None) -> cloudwatch.Metric:
     """Age in seconds of the oldest record that is not in S3 yet, per minute by default."""
     return _metric(stream, "DeliveryToS3.DataFreshness", period or minute(), "max")
 
 
-def metric_behind(stream: "firehose.IDeliveryStream", *, period: Duration | None = None) -> cloudwatch.Metric:
+def metric_behind(stream: "firehose.CfnDeliveryStream", *, period: Duration | None = None) -> cloudwatch.Metric:
     """Milliseconds between the last record that was read of the source and its newest, per minute by default."""
     return _metric(stream, "KinesisMillisBehindLatest", period or minute(), "max")
 
 
-def metric_rejected(stream: "firehose.IDeliveryStream", *, period: Duration | None = None) -> cloudwatch.Metric:
+def metric_rejected(stream: "firehose.CfnDeliveryStream", *, period: Duration | None = None) -> cloudwatch.Metric:
     """Records that do not fit the schema, per 5 minutes by default."""
     return _metric(stream, "FailedConversion.Records", period or minutes(5), "sum")
 
 
 def add_delivery_alarms(
     scope: "Construct",
-    stream: "firehose.IDeliveryStream",
+    stream: "firehose.CfnDeliveryStream",
     interval: Duration,
     *,
     rejections: int,
@@ -92,7 +92,7 @@ def add_delivery_alarms(
 
 
 def add_freshness_alarm(
-    scope: "Construct", stream: "firehose.IDeliveryStream", interval: Duration, *, alarm_topic: "sns.ITopic | None"
+    scope: "Construct", stream: "firehose.CfnDeliveryStream", interval: Duration, *, alarm_topic: "sns.ITopic | None"
 ) -> None:
     """Add the alarm of records that wait for S3.
 
@@ -115,7 +115,7 @@ def add_freshness_alarm(
 
 
 def add_throttling_alarm(
-    scope: "Construct", construct_id: str, stream: "firehose.IDeliveryStream", *, alarm_topic: "sns.ITopic | None"
+    scope: "Construct", construct_id: str, stream: "firehose.CfnDeliveryStream", *, alarm_topic: "sns.ITopic | None"
 ) -> None:
     """Add the alarm of records that a delivery stream refuses.
 
@@ -136,7 +136,7 @@ def add_throttling_alarm(
     )
 
 
-def _rejected_by_both(stream: "firehose.IDeliveryStream", function: "lambda_.Function") -> cloudwatch.IMetric:
+def _rejected_by_both(stream: "firehose.CfnDeliveryStream", function: "lambda_.Function") -> cloudwatch.IMetric:
     """Records and measurements that do not fit, whoever of both found it."""
     return cloudwatch.MathExpression(
         expression="FILL(records, 0) + FILL(measurements, 0)",
@@ -149,11 +149,11 @@ def _rejected_by_both(stream: "firehose.IDeliveryStream", function: "lambda_.Fun
     )
 
 
-def _metric(stream: "firehose.IDeliveryStream", name: str, period: Duration, statistic: str) -> cloudwatch.Metric:
+def _metric(stream: "firehose.CfnDeliveryStream", name: str, period: Duration, statistic: str) -> cloudwatch.Metric:
     return cloudwatch.Metric(
         namespace="AWS/Firehose",
         metric_name=name,
-        dimensions_map={"DeliveryStreamName": stream.delivery_stream_name},
+        dimensions_map={"DeliveryStreamName": stream.ref},
         statistic=statistic,
         period=period,
     )

@@ -7,17 +7,17 @@ from aws_cdk import ArnFormat, RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesisfirehose as firehose
 from aws_cdk import aws_kms as kms
-from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from cdp_constructs.core.acknowledgments import acknowledge_resources
+from cdp_constructs.core.cdk import lambda_
 from cdp_constructs.core.keys import USE_KEY
 from cdp_constructs.core.log_groups import add_log_group
 from cdp_constructs.core.paths import stack_of
 
-__all__ = ["DeliveryRole", "add_delivery_role", "allow_transforming", "encryption_of", "transformed_by"]
+__all__ = ["DeliveryRole", "add_delivery_role", "allow_transforming", "encryption_of", "known_as", "transformed_by"]
 
 _RETRIES = 3
 
@@ -102,14 +102,29 @@ def add_delivery_role(
     return DeliveryRole(role, policy, logging)
 
 
-def allow_transforming(function: lambda_.IFunction) -> iam.PolicyStatement:
+def known_as(scope: Construct, stream: firehose.CfnDeliveryStream) -> firehose.IDeliveryStream:
+    """Return a delivery stream as applications give it to other constructs.
+
+    For them only: with it the CDK adds the mapping of Firehose's address ranges to the template, which is of use to a
+    security group alone.
+
+    Args:
+        scope: The pattern.
+        stream: Its delivery stream.
+    """
+    return firehose.DeliveryStream.from_delivery_stream_attributes(
+        scope, "Deliveries", delivery_stream_arn=stream.attr_arn, delivery_stream_name=stream.ref
+    )
+
+
+def allow_transforming(function: "lambda_.IFunction") -> iam.PolicyStatement:
     """Return what lets Firehose invoke a function: it calls the newest code by this name."""
     functions = [function.function_arn, f"{function.function_arn}:$LATEST"]
     return iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=functions)
 
 
 def transformed_by(
-    function: lambda_.IFunction, role: iam.Role, *, megabytes: float
+    function: "lambda_.IFunction", role: iam.Role, *, megabytes: float
 ) -> firehose.CfnDeliveryStream.ProcessingConfigurationProperty:
     """Return how a function transforms records before they are converted or delivered.
 

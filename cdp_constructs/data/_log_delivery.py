@@ -75,7 +75,7 @@ def add_line_delivery(
     encryption_key: kms.IKey | None,
     log_retention: logs.RetentionDays,
     removal_policy: RemovalPolicy,
-) -> tuple[firehose.IDeliveryStream, iam.Role]:
+) -> tuple[firehose.CfnDeliveryStream, iam.Role]:
     """Add a delivery stream that takes log events, and the role under which subscription filters put them.
 
     Args:
@@ -122,13 +122,10 @@ def add_line_delivery(
         ),
     )
     stream.node.add_dependency(made.policy)
-    delivery_stream = firehose.DeliveryStream.from_delivery_stream_attributes(
-        scope, "Deliveries", delivery_stream_arn=stream.attr_arn, delivery_stream_name=stream.ref
-    )
-    return delivery_stream, _add_subscribing_role(scope, delivery_stream)
+    return stream, _add_subscribing_role(scope, stream)
 
 
-def _add_subscribing_role(scope: Construct, stream: firehose.IDeliveryStream) -> iam.Role:
+def _add_subscribing_role(scope: Construct, stream: firehose.CfnDeliveryStream) -> iam.Role:
     """Add the role of CloudWatch Logs, which puts the events of all subscribed log groups."""
     from_here = stack_of(scope).format_arn(service="logs", resource="*")
     return iam.Role(
@@ -140,7 +137,7 @@ def _add_subscribing_role(scope: Construct, stream: firehose.IDeliveryStream) ->
                 statements=[
                     iam.PolicyStatement(
                         actions=["firehose:PutRecord", "firehose:PutRecordBatch"],
-                        resources=[stream.delivery_stream_arn],
+                        resources=[stream.attr_arn],
                     )
                 ]
             )

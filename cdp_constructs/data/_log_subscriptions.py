@@ -41,7 +41,7 @@ class Subscriber(Construct):
         aggregation: Construct,
         service: str,
         pattern: str,
-        delivery_stream: firehose.IDeliveryStream,
+        delivery_stream: firehose.CfnDeliveryStream,
         role: iam.IRole,
         alarm_topic: sns.ITopic | None,
     ) -> None:
@@ -54,7 +54,7 @@ class Subscriber(Construct):
             log_group_name=log_group.log_group_name,
             filter_name=service,
             filter_pattern=pattern,
-            destination_arn=delivery_stream.delivery_stream_arn,
+            destination_arn=delivery_stream.attr_arn,
             role_arn=role.role_arn,
         )
         # CloudWatch Logs tries a destination when the filter is made.

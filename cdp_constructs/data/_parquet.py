@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from aws_cdk import CfnDeletionPolicy, Duration, RemovalPolicy
 from aws_cdk import aws_glue as glue
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_kinesisfirehose as firehose
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
@@ -13,7 +12,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from cdp_constructs.core.acknowledgments import acknowledge
-from cdp_constructs.core.cdk import lambda_
+from cdp_constructs.core.cdk import kinesis, lambda_
 from cdp_constructs.core.paths import stack_of
 from cdp_constructs.data._catalog import PARQUET, Partition, add_catalog_table, glue_arns, name_of
 from cdp_constructs.data._delivery_role import add_delivery_role, allow_transforming, encryption_of, transformed_by
@@ -64,12 +63,12 @@ def add_parquet_delivery(
     bucket: s3.IBucket,
     table: glue.CfnTable,
     interval: Duration,
-    source: kinesis.IStream | None = None,
+    source: "kinesis.IStream | None" = None,
     function: "lambda_.Function | None" = None,
     encryption_key: kms.IKey | None,
     log_retention: logs.RetentionDays,
     removal_policy: RemovalPolicy,
-) -> firehose.IDeliveryStream:
+) -> firehose.CfnDeliveryStream:
     """Add a delivery stream that gathers JSON records and puts them into the bucket by the table's schema.
 
     Args:
@@ -158,12 +157,10 @@ def add_parquet_delivery(
         # of records, which are lost with it: it stays, and delivers them.
         stream.cfn_options.update_replace_policy = CfnDeletionPolicy.RETAIN
         acknowledge(stream, "AwsSolutions-KDF1", "It reads a stream, which encrypts the records; AWS allows no other.")
-    return firehose.DeliveryStream.from_delivery_stream_attributes(
-        scope, "Deliveries", delivery_stream_arn=stream.attr_arn, delivery_stream_name=stream.ref
-    )
+    return stream
 
 
-def _allow_reading(policy: iam.Policy, role: iam.Role, source: kinesis.IStream) -> None:
+def _allow_reading(policy: iam.Policy, role: iam.Role, source: "kinesis.IStream") -> None:
     policy.add_statements(
         iam.PolicyStatement(
             actions=["kinesis:DescribeStream", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards"],

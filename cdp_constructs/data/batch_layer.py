@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Literal, TypeAlias, get_args
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_athena as athena
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_kinesisfirehose as firehose
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
@@ -19,14 +19,14 @@ from constructs import Construct
 import cdp_constructs
 from cdp_constructs.core.alarms import alarms_of
 from cdp_constructs.core.buckets import add_private_bucket
-from cdp_constructs.core.cdk import lambda_
+from cdp_constructs.core.cdk import kinesis, lambda_
 from cdp_constructs.core.layers import share_module
 from cdp_constructs.core.names import lower_case_name
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.periods import minutes
 from cdp_constructs.core.validation import InvalidOptionError, check_duration, check_exclusive, check_range
 from cdp_constructs.data._deliveries import add_delivery_alarms, metric_behind, metric_lag, metric_rejected
-from cdp_constructs.data._gathered_records import add_splitting_function
+from cdp_constructs.data._delivery_role import known_as
 from cdp_constructs.data._parquet import RECORDS, add_parquet_delivery, add_parquet_table
 from cdp_constructs.data._queries import add_saved_query, add_workgroup, expiring_results, grant_queries
 from cdp_constructs.data._records import ABOUT, check_columns
@@ -54,8 +54,6 @@ class BatchLayer(Construct):
 
     bucket: s3.IBucket
     """Holds the records below ``telemetry/``, what does not fit below ``errors/``, and results below ``queries/``."""
-    delivery_stream: firehose.IDeliveryStream
-    """Receives records; ``put_record`` with a line end after each. With ``stream`` it reads them there."""
     database_name: str
     """The Glue database."""
     table_name: str
@@ -75,7 +73,7 @@ class BatchLayer(Construct):
         construct_id: str,
         *,
         columns: Mapping[str, ColumnType],
-        stream: kinesis.IStream | None = None,
+        stream: "kinesis.IStream | None" = None,
         gathered: bool = False,
         bucket: s3.IBucket | None = None,
         buffering: Duration | None = None,
@@ -150,19 +148,8 @@ class BatchLayer(Construct):
             table_name=self.table_name,
             columns={**ABOUT, **self.columns},
         )
-        self.splitting_function = (
-            add_splitting_function(
-                self,
-                bucket=self.bucket,
-                columns={**ABOUT, **self.columns},
-                encryption_key=encryption_key,
-                log_retention=log_retention,
-                removal_policy=removal_policy,
-            )
-            if gathered
-            else None
-        )
-        self.delivery_stream = add_parquet_delivery(
+        self.splitting_function = self._add_splitting(log_retention, removal_policy) if gathered else None
+        self._delivery = add_parquet_delivery(
             self,
             bucket=self.bucket,
             table=self._table,
@@ -183,7 +170,7 @@ class BatchLayer(Construct):
         )
         add_delivery_alarms(
             self,
-            self.delivery_stream,
+            self._delivery,
             interval,
             rejections=alarming_rejections,
             reads=stream is not None,
@@ -197,6 +184,11 @@ class BatchLayer(Construct):
             "WHERE hour >= date_format(current_timestamp - INTERVAL '24' HOUR, '%Y-%m-%d-%H') "
             "GROUP BY thing ORDER BY records DESC",
         )
+
+    @cached_property
+    def delivery_stream(self) -> firehose.IDeliveryStream:
+        """Receives records; ``put_record`` with a line end after each. With ``stream`` it reads them there."""
+        return known_as(self, self._delivery)
 
     @property
     def alarms(self) -> list[cloudwatch.Alarm]:
@@ -212,8 +204,14 @@ class BatchLayer(Construct):
         Raises:
             InvalidOptionError: for a layer that reads a stream.
         """
+        # Whoever has a rule has imported this.
+        from cdp_constructs.iot._rule_actions import delivery_stream_action
+
         self._check_that_records_are_put()
-        rule.add_delivery_stream(self.delivery_stream, separator="\n")
+        rule.add_action(
+            delivery_stream_action(rule.role, self._delivery.ref, separator="\n"),
+            allow=iam.PolicyStatement(actions=["firehose:PutRecord"], resources=[self._delivery.attr_arn]),
+        )
         return rule
 
     def add_saved_query(self, construct_id: str, *, sql: str, description: str) -> athena.CfnNamedQuery:
@@ -238,7 +236,7 @@ class BatchLayer(Construct):
         return iam.Grant.add_to_principal(
             grantee=grantee,
             actions=["firehose:PutRecord", "firehose:PutRecordBatch"],
-            resource_arns=[self.delivery_stream.delivery_stream_arn],
+            resource_arns=[self._delivery.attr_arn],
         )
 
     def grant_read(self, grantee: iam.IGrantable) -> iam.Grant:
@@ -269,7 +267,7 @@ class BatchLayer(Construct):
             "database": self.database_name,
             "table": self.table_name,
             "workgroup": self.workgroup_name,
-            "delivery_stream": self.delivery_stream.delivery_stream_name,
+            "delivery_stream": self._delivery.ref,
             **({"source": "stream"} if self._stream is not None else {}),
             "measures": [name for name, kind in self.columns.items() if kind in _NUMBERS],
         }
@@ -288,20 +286,33 @@ class BatchLayer(Construct):
 
     def metric_lag(self, *, period: Duration | None = None) -> cloudwatch.Metric:
         """Age in seconds of the oldest record that is not in S3 yet: how far behind the layer is. Per minute."""
-        return metric_lag(self.delivery_stream, period=period)
+        return metric_lag(self._delivery, period=period)
 
     def metric_rejected(self, *, period: Duration | None = None) -> cloudwatch.Metric:
         """Records that do not fit the schema and were put below ``errors/``, per 5 minutes by default."""
-        return metric_rejected(self.delivery_stream, period=period)
+        return metric_rejected(self._delivery, period=period)
 
     def metric_behind(self, *, period: Duration | None = None) -> cloudwatch.Metric:
         """Milliseconds that the last record read of ``stream`` is behind its newest; none without it. Per minute."""
-        return metric_behind(self.delivery_stream, period=period)
+        return metric_behind(self._delivery, period=period)
 
     def _check_that_records_are_put(self) -> None:
         if self._stream is not None:
             fix = "Put records into that stream only: SpeedLayer.add_rule, SpeedLayer.grant_put"
             raise InvalidOptionError(self, "stream", "is where all records come from", fix)
+
+    def _add_splitting(self, log_retention: logs.RetentionDays, removal_policy: RemovalPolicy) -> "lambda_.Function":
+        # Most layers have no function, and need not import how one is made.
+        from cdp_constructs.data._gathered_records import add_splitting_function
+
+        return add_splitting_function(
+            self,
+            bucket=self.bucket,
+            columns={**ABOUT, **self.columns},
+            encryption_key=self.encryption_key,
+            log_retention=log_retention,
+            removal_policy=removal_policy,
+        )
 
     def _make_bucket(self, removal_policy: RemovalPolicy) -> s3.Bucket:
         return add_private_bucket(

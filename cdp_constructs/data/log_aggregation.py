@@ -1,6 +1,7 @@
 """Log Aggregation: the log lines of all services in one place, where SQL finds them."""
 
 import re
+from functools import cached_property
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_athena as athena
@@ -24,6 +25,7 @@ from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import days, minutes
 from cdp_constructs.core.validation import InvalidOptionError, check_duration, check_exclusive, check_range
 from cdp_constructs.data._deliveries import add_freshness_alarm, add_throttling_alarm, metric_lag
+from cdp_constructs.data._delivery_role import known_as
 from cdp_constructs.data._log_delivery import ERRORS, LINES, add_line_delivery, add_line_table
 from cdp_constructs.data._log_subscriptions import Subscriber, check_log_group, log_groups_of, name_services
 from cdp_constructs.data._queries import add_saved_query, add_workgroup, expiring_results, grant_queries
@@ -53,8 +55,6 @@ class LogAggregation(Construct):
 
     bucket: s3.IBucket
     """Holds lines below ``logs/service=…/day=…/``, what is no line below ``errors/``, results below ``queries/``."""
-    delivery_stream: firehose.IDeliveryStream
-    """Receives what subscription filters pass on."""
     transform_function: "lambda_.Function"
     """Makes lines of log events."""
     database_name: str
@@ -139,7 +139,7 @@ class LogAggregation(Construct):
             log_encryption_key=encryption_key,
             removal_policy=removal_policy,
         )
-        self.delivery_stream, self._subscribing = add_line_delivery(
+        self._delivery, self._subscribing = add_line_delivery(
             self,
             bucket=self.bucket,
             function=self.transform_function,
@@ -165,6 +165,11 @@ class LogAggregation(Construct):
             "AND (level IN ('ERROR', 'CRITICAL', 'FATAL') OR (level IS NULL AND message LIKE '%ERROR%')) "
             'ORDER BY "at" DESC LIMIT 1000',
         )
+
+    @cached_property
+    def delivery_stream(self) -> firehose.IDeliveryStream:
+        """Receives what subscription filters pass on."""
+        return known_as(self, self._delivery)
 
     @property
     def alarms(self) -> list[cloudwatch.Alarm]:
@@ -203,7 +208,7 @@ class LogAggregation(Construct):
             aggregation=self,
             service=service,
             pattern="" if filter_pattern is None else filter_pattern.log_pattern_string,
-            delivery_stream=self.delivery_stream,
+            delivery_stream=self._delivery,
             role=self._subscribing,
             alarm_topic=self._alarm_topic,
         )
@@ -257,15 +262,15 @@ class LogAggregation(Construct):
 
     def metric_lag(self, *, period: Duration | None = None) -> cloudwatch.Metric:
         """Age in seconds of the oldest line that is not in S3 yet, per minute by default."""
-        return metric_lag(self.delivery_stream, period=period)
+        return metric_lag(self._delivery, period=period)
 
     def metric_rejected(self, *, period: Duration | None = None) -> cloudwatch.Metric:
         """Records that are no log events, which Firehose puts below ``errors/``, per 5 minutes by default."""
         return function_metric(self.transform_function, "RejectedRecords", period=period)
 
     def _add_alarms(self, interval: Duration) -> None:
-        add_freshness_alarm(self, self.delivery_stream, interval, alarm_topic=self._alarm_topic)
-        add_throttling_alarm(self, "DeliveryThrottledAlarm", self.delivery_stream, alarm_topic=self._alarm_topic)
+        add_freshness_alarm(self, self._delivery, interval, alarm_topic=self._alarm_topic)
+        add_throttling_alarm(self, "DeliveryThrottledAlarm", self._delivery, alarm_topic=self._alarm_topic)
         add_alarm(
             self,
             "RejectedRecordsAlarm",

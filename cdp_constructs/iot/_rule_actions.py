@@ -8,7 +8,6 @@ from aws_cdk import aws_iot as iot
 from constructs import Construct, IValidation
 
 from cdp_constructs.core.cdk import iam, kinesis, lambda_, sns, sqs
-from cdp_constructs.core.cdk import kinesisfirehose as firehose
 
 Action = iot.CfnTopicRule.ActionProperty
 
@@ -36,13 +35,11 @@ def stream_action(role: "iam.Role", stream: "kinesis.IStream", partition_key: st
     )
 
 
-def delivery_stream_action(
-    role: "iam.Role", delivery_stream: "firehose.IDeliveryStream", *, separator: str, batch: bool
-) -> Action:
-    """Put a message into a Firehose delivery stream."""
+def delivery_stream_action(role: "iam.Role", name: str, *, separator: str, batch: bool = False) -> Action:
+    """Put a message into a Firehose delivery stream of this name."""
     return Action(
         firehose=iot.CfnTopicRule.FirehoseActionProperty(
-            delivery_stream_name=delivery_stream.delivery_stream_name,
+            delivery_stream_name=name,
             role_arn=role.role_arn,
             separator=separator,
             batch_mode=batch or None,

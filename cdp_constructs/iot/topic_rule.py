@@ -180,7 +180,8 @@ class TopicRule(Construct):
             raise InvalidOptionError(self, "separator", f"is {separator!r}", fix)
         actions = ["firehose:PutRecord", *(["firehose:PutRecordBatch"] if batch else [])]
         self._allow(actions, delivery_stream.delivery_stream_arn)
-        return self._add(delivery_stream_action(self.role, delivery_stream, separator=separator, batch=batch))
+        name = delivery_stream.delivery_stream_name
+        return self._add(delivery_stream_action(self.role, name, separator=separator, batch=batch))
 
     def add_function(self, function: "lambda_.IFunction") -> Action:
         """Invoke a function with each message, asynchronously: its failures need a destination of their own."""

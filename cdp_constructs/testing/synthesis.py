@@ -92,7 +92,11 @@ class SynthesisedArchitecture:
         }
 
     def findings(self, *packs: str) -> list[str]:
-        """Unacknowledged nag findings of the named packs (all packs without a name), a line each."""
+        """Unacknowledged findings of the named packs (all packs without a name), a line each.
+
+        Args:
+            packs: Of cdk-nag, such as ``AwsSolutions``; ``CloudFormation`` for what the CDK itself finds in templates.
+        """
         return [str(finding) for finding in self._report.open if self._has(finding, packs)]
 
     def acknowledged(self, *packs: str) -> list[AcknowledgedFinding]:

@@ -130,6 +130,10 @@ def test_lines_are_filed_by_service_and_day_and_failures_apart(synthesis: Synthe
     assert settings["BufferingHints"] == {"IntervalInSeconds": 900, "SizeInMBs": 64}
 
 
+def test_template_has_no_address_ranges_that_nothing_uses(synthesis: Synthesis) -> None:
+    assert not synthesis(all_options).template.find_mappings("*")
+
+
 def test_what_the_function_has_compressed_is_not_compressed_again(synthesis: Synthesis) -> None:
     settings = destination(synthesis(defaults))
     assert (settings["CompressionFormat"], settings["FileExtension"]) == ("UNCOMPRESSED", ".jsonl.gz")

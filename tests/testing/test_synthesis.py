@@ -2,7 +2,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_cdk import App, CfnResource, Environment, Stack, Stage
+from aws_cdk import App, CfnMapping, CfnResource, Environment, Stack, Stage
 from aws_cdk import aws_sns as sns
 
 from cdp_constructs.core.acknowledgments import acknowledge
@@ -43,6 +43,18 @@ def test_a_finding_names_rule_and_construct(synthesis: Synthesis) -> None:
 def test_findings_of_the_other_packs_are_read_too(synthesis: Synthesis) -> None:
     packs = {"HIPAA.Security", "NIST.800.53.R5", "PCI.DSS.321"}
     assert {pack for pack in packs if synthesis(plain_topic).findings(pack)} == packs
+
+
+@architecture
+def unused_mapping(stack: Stack) -> None:
+    sns.Topic(stack, "Topic")
+    CfnMapping(stack, "Sizes", mapping={"small": {"cpu": "256"}})
+
+
+def test_what_the_cdk_finds_in_a_template_is_a_finding_too(synthesis: Synthesis) -> None:
+    [finding] = synthesis(unused_mapping).findings("CloudFormation")
+    assert finding.startswith("W7001 at SynthesisUnusedMapping: ")
+    assert synthesis(plain_topic).findings("CloudFormation") == []
 
 
 def test_an_acknowledged_finding_keeps_its_reason_and_is_no_finding(synthesis: Synthesis) -> None:
@@ -87,6 +99,7 @@ def test_architectures_of_a_module_share_an_assembly_and_others_are_not_in_it(sy
     assert {file.name.partition(".")[0] for file in assembly.glob("*.template.json")} == {
         "SynthesisPlainTopic",
         "SynthesisAcknowledgedTopic",
+        "SynthesisUnusedMapping",
     }
 
 

@@ -10,7 +10,8 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from benchmarks.apps.by_hand.parts import access_logs, add_alarm, add_bucket, add_function
+from benchmarks.apps.by_hand.functions import add_function
+from benchmarks.apps.by_hand.parts import access_logs, add_alarm, add_bucket
 
 _CLOUDFRONT_ACTIONS = [
     f"cloudfront:{verb}{thing}" for thing in ("KeyGroup", "PublicKey") for verb in ("Create", "Delete", "Get")

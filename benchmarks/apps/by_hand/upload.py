@@ -13,14 +13,8 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from benchmarks.apps.by_hand.parts import (
-    LIBRARY,
-    add_alarm,
-    add_bucket,
-    add_dead_letter_alarm,
-    add_function,
-    add_queue,
-)
+from benchmarks.apps.by_hand.functions import LIBRARY, add_function
+from benchmarks.apps.by_hand.parts import add_alarm, add_bucket, add_dead_letter_alarm, add_queue
 
 _RULES = {"CONTENT_TYPES": '["image/jpeg"]', "MAX_BYTES": "10000000"}
 _ORIGINS = ["https://www.example.com"]
