@@ -64,6 +64,22 @@ describe("the list of rooms", () => {
     expect(announcements.value.map(({ text }) => text)).toEqual(["B: 2 unread"]);
   });
 
+  it("is read once more for all rooms that are followed within a second", async () => {
+    const rooms = vi.fn(async () => [summary("a"), summary("b")]);
+    const api = { rooms, read } as unknown as ChatApi;
+    const store = new RoomsStore({ api, me: "me", opened: () => opened, onLoaded: () => undefined });
+    await store.refresh();
+    rooms.mockResolvedValue([summary("a", 1), summary("b", 2)]);
+    for (let asked = 0; asked < 5; asked += 1) store.refreshSoon();
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(rooms).toHaveBeenCalledTimes(2);
+    expect(store.find("b")?.unread).toBe(2);
+    store.refreshSoon();
+    store.close();
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(rooms).toHaveBeenCalledTimes(2);
+  });
+
   it("reports a room as read once, a little later", async () => {
     const store = await list(summary("a", 3));
     store.markRead("a", "tokyo:1");

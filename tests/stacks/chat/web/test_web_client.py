@@ -2,11 +2,12 @@
 
 import io
 import re
+from itertools import count
 from uuid import uuid4
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Locator, Route, expect
 
 from tests.stacks.chat.web.conftest import AWAY, HOME, PASSWORD, Someone, Visitors, eventually
 
@@ -303,6 +304,30 @@ def test_unread_messages_are_counted_and_the_new_ones_marked(visitors: Visitors)
     eventually(lambda: unread_of(liam, second) == 0)
     liam.page.go_back()
     expect(liam.page.get_by_role("heading", name="First")).to_be_visible()
+
+
+def test_what_was_said_before_a_room_was_followed_is_counted(visitors: Visitors) -> None:
+    hanako, liam = visitors.person("Hanako", HOME), visitors.person("Liam", AWAY)
+    first, _ = visitors.room(hanako.account, liam.account, name="First")
+    second, _ = visitors.room(hanako.account, liam.account, name="Second")
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    # Without its channel it is not followed; the list is read at the beginning, and when the connection is there.
+    liam.page.route(re.compile(rf"/rooms/{second}$"), hold)
+    lists = count(1)
+    with liam.page.expect_response(lambda one: "/rooms?" in one.url and next(lists) == 2):
+        liam.open(first)
+    hanako.account.post(HOME, second, "one").raise_for_status()
+    eventually(lambda: unread_of(liam, second) == 1)
+    link = liam.page.get_by_role("link", name="Second")
+    expect(link).not_to_contain_text("unread")
+    for route in held:
+        route.continue_()
+    # Each minute the list is read in any case.
+    expect(link).to_contain_text("1 unread", timeout=20_000)
 
 
 def test_japanese_by_the_browser_and_english_by_choice(visitors: Visitors) -> None:

@@ -18,6 +18,8 @@ export interface RoomsOptions {
 
 const REFRESH_INTERVAL = 60_000;
 const READ_DELAY = 500;
+/** Rooms are followed one after the other, and the list has the counts of all of them. */
+const GATHERED = 1_000;
 
 export class RoomsStore {
   /** Undefined until the list has been read. */
@@ -35,6 +37,7 @@ export class RoomsStore {
   /** Cursor up to which each room has been reported as read. */
   readonly #marked = new Map<string, string>();
   #listTimer: ReturnType<typeof setTimeout> | undefined;
+  #soonTimer: ReturnType<typeof setTimeout> | undefined;
   #readTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: RoomsOptions) {
@@ -61,6 +64,14 @@ export class RoomsStore {
     const open = this.#options.opened();
     this.#list.value = rooms.map((one) => (one.room === open ? { ...one, unread: 0 } : one));
     this.#options.onLoaded(this.#list.value);
+  }
+
+  /** Read the list in a second, once for all who ask until then: what came before a room was followed is in it. */
+  refreshSoon(): void {
+    this.#soonTimer ??= setTimeout(() => {
+      this.#soonTimer = undefined;
+      void this.refresh();
+    }, GATHERED);
   }
 
   received({ room, author, clock }: Message): void {
@@ -96,6 +107,7 @@ export class RoomsStore {
 
   close(): void {
     clearTimeout(this.#listTimer);
+    clearTimeout(this.#soonTimer);
     clearTimeout(this.#readTimer);
   }
 

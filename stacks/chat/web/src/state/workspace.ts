@@ -76,7 +76,7 @@ export class WorkspaceStore {
       address,
       onEvent: (room, event) => this.#receive(room, event),
       onState: (state) => this.#liveChanged(state),
-      onFollowed: (room) => this.navigation.opened(room)?.catchUp(),
+      onFollowed: (room) => this.#followed(room),
       onRefused: (room) => this.#lost(room),
     });
     this.services = {
@@ -234,6 +234,13 @@ export class WorkspaceStore {
     }
   }
 
+  /** Events are received from now on; what came before them is read, of rooms that are not open their count. */
+  #followed(room: string): void {
+    const open = this.navigation.opened(room);
+    if (open === undefined) this.rooms.refreshSoon();
+    else open.catchUp();
+  }
+
   #receive(room: string, event: LiveEvent): void {
     if (event.kind === "message") this.rooms.received(event.message);
     this.navigation.opened(room)?.receive(event);
@@ -242,7 +249,7 @@ export class WorkspaceStore {
   #liveChanged(state: LiveState): void {
     if (state === "live") {
       this.#queues.flush();
-      void this.rooms.refresh();
+      this.rooms.refreshSoon();
     }
     this.connection.liveChanged(state);
   }

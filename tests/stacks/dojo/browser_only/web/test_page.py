@@ -30,7 +30,8 @@ PICTURE = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c626001000000ffff03000006000557bfabd4"
     "0000000049454e44ae426082"
 )
-expect.set_options(timeout=30_000)
+# As the tests of the chat wait: the option is one for all that run together.
+expect.set_options(timeout=60_000)
 
 
 @architecture
