@@ -80,6 +80,21 @@ describe("the list of rooms", () => {
     expect(rooms).toHaveBeenCalledTimes(2);
   });
 
+  it("keeps what was counted while it was read, unless the room was read meanwhile", async () => {
+    let answer: (rooms: RoomSummary[]) => void = () => undefined;
+    const rooms = vi.fn(async () => [summary("a"), summary("b")]);
+    const api = { rooms, read } as unknown as ChatApi;
+    const store = new RoomsStore({ api, me: "me", opened: () => opened, onLoaded: () => undefined });
+    await store.refresh();
+    rooms.mockImplementation(() => new Promise((resolve) => (answer = resolve)));
+    const refreshed = store.refresh();
+    for (const room of ["a", "b"]) store.received(message(TOKYO, 1, 1_000, { room, author: "other" }));
+    store.markRead("b", "");
+    answer([summary("a"), summary("b")]);
+    await refreshed;
+    expect(["a", "b"].map((room) => store.find(room)?.unread)).toEqual([1, 0]);
+  });
+
   it("reports a room as read once, a little later", async () => {
     const store = await list(summary("a", 3));
     store.markRead("a", "tokyo:1");

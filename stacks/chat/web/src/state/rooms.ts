@@ -36,6 +36,8 @@ export class RoomsStore {
   readonly #options: RoomsOptions;
   /** Cursor up to which each room has been reported as read. */
   readonly #marked = new Map<string, string>();
+  /** Rooms with messages that were counted since the list was last asked for: its answer may be older than these. */
+  readonly #counted = new Set<string>();
   #listTimer: ReturnType<typeof setTimeout> | undefined;
   #soonTimer: ReturnType<typeof setTimeout> | undefined;
   #readTimer: ReturnType<typeof setTimeout> | undefined;
@@ -54,6 +56,7 @@ export class RoomsStore {
     this.#listTimer = setTimeout(() => {
       if (document.visibilityState === "visible") void this.refresh();
     }, REFRESH_INTERVAL);
+    this.#counted.clear();
     let rooms: RoomSummary[];
     try {
       rooms = await this.#options.api.rooms();
@@ -62,7 +65,11 @@ export class RoomsStore {
       return;
     }
     const open = this.#options.opened();
-    this.#list.value = rooms.map((one) => (one.room === open ? { ...one, unread: 0 } : one));
+    this.#list.value = rooms.map((one) => {
+      if (one.room === open) return { ...one, unread: 0 };
+      const counted = this.#counted.has(one.room) ? (this.find(one.room)?.unread ?? 0) : 0;
+      return { ...one, unread: Math.max(one.unread, counted) };
+    });
     this.#options.onLoaded(this.#list.value);
   }
 
@@ -78,6 +85,7 @@ export class RoomsStore {
     this.#activity.value = new Map(this.#activity.value).set(room, clock);
     const summary = this.find(room);
     if (summary === undefined || room === this.#options.opened() || author === this.#options.me) return;
+    this.#counted.add(room);
     const unread = summary.unread + 1;
     this.#setUnread(room, unread);
     announce(`${summary.name}: ${t("unread", { count: unread })}`);
@@ -89,6 +97,7 @@ export class RoomsStore {
    * @param cursor empty when there is nothing to report
    */
   markRead(room: string, cursor: string): void {
+    this.#counted.delete(room);
     this.#setUnread(room, 0);
     if (cursor === "" || this.#marked.get(room) === cursor) return;
     clearTimeout(this.#readTimer);
