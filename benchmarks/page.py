@@ -162,7 +162,7 @@ def _instances(figures: dict[str, Any]) -> list[str]:
     ]
     if len(steps) > 1:
         growth = ours[steps[-1]] / ours[steps[0]]
-        linear = f"linear within {_LINEAR - 1:.0%}" if growth <= _LINEAR else "**more than linear**"
+        linear = "not more than linear" if growth <= _LINEAR else "**more than linear**"
         lines += ["", f"An instance of the last step takes {growth:.2f} times one of the first: {linear}."]
     return lines
 
@@ -235,11 +235,11 @@ def _calls(figures: dict[str, Any]) -> list[str]:
             CPU of a call with one message, or one request, against a bare handler that reads the same JSON and makes
             the same calls of AWS with the same clients; that of a request is a route of Powertools. Nothing else: no
             batches, no checks, no log, no correlation. boto3 does all but open connections. Goal: at most
-            {_CALL_GOAL}. What ours does beside its calls takes a twentieth to a fifth of a millisecond: the batch and
-            the correlation, one line of log, the checks. It is above the goal where there is one call, or none, and
-            where work is no call of AWS: `deep_health_check` asks a partner, `scale_up` and `peering_acceptance` make
-            their client when they are called, `web_socket_authorization` reads a token and its claims, `log_lines`
-            unpacks and packs. The bare handler of thumbnails makes the same picture in its own process; ours makes it
+            {_CALL_GOAL}. What ours does beside its calls mostly takes a twentieth to a fifth of a millisecond: the
+            batch and the correlation, one line of log, the checks. It is above the goal where there are few calls
+            for that, and where work is no call of AWS: `deep_health_check` asks a partner, `scale_up` and
+            `peering_acceptance` make their client when they are called, `web_socket_authorization` reads a token and
+            its claims, `log_lines` unpacks and packs, `site_check` compares a site. The bare handler of thumbnails makes the same picture in its own process; ours makes it
             in a process that ends with the picture, so that a hostile file costs only itself.
             """
         ),

@@ -20,6 +20,7 @@ __all__ = ["KINDS", "code", "options", "pages", "source", "split_default", "writ
 _LANGUAGES = {".py": "python", ".toml": "toml", ".yml": "yaml", ".json": "json"}
 _COMMON = {"self", "cls", "scope", "construct_id"}
 _END = r"\.(?=\s+[A-Z]|$)"
+_OF_THE_SOURCE = re.compile(r"\b_\w|\bfield\(")
 _DEFAULTS = (
     re.compile(rf"\s*Default: (.+?){_END}"),
     re.compile(rf"[;.] [Bb]y default (?:there (?:is|are) |it is )?(.+?){_END}"),
@@ -154,8 +155,13 @@ def _value(default: ast.expr, module: str) -> str:
             return _constant(default.id, module)
         case ast.Call(keywords=[ast.keyword(arg="default_factory", value=ast.Lambda(body=body))]):
             return _value(body, module)
+        case ast.Call(keywords=[ast.keyword(arg="default_factory", value=ast.Name(id="dict" | "list" | "tuple"))]):
+            return "none"
         case _:
-            return f"`{ast.unparse(default)}`"
+            written = ast.unparse(default)
+            if _OF_THE_SOURCE.search(written):
+                raise ValueError(f"{module}: say `Default: …` in the docstring, since readers do not know {written}")
+            return f"`{written}`"
 
 
 def _constant(name: str, module: str) -> str:

@@ -21,6 +21,7 @@ from cdp_constructs.review.revisions import ReviewError, Revisions
 __all__ = ["card", "review"]
 
 _BAD_INPUT = 1
+_WRONG_USAGE = 2
 _FOUND = 3
 _REPORTS: Mapping[str, Callable[[Review], str]] = {"text": as_text, "markdown": as_markdown}
 
@@ -40,13 +41,17 @@ class ReviewFormat(StrEnum):
     MARKDOWN = "markdown"
 
 
+class _UsageError(ReviewError):
+    """The command cannot be meant like this."""
+
+
 @contextmanager
 def _explained() -> Iterator[None]:
     try:
         yield
     except (AssemblyError, ReviewError) as error:
         typer.echo(f"Error: {error}", err=True)
-        raise typer.Exit(_BAD_INPUT) from None
+        raise typer.Exit(_WRONG_USAGE if isinstance(error, _UsageError) else _BAD_INPUT) from None
 
 
 def card(
@@ -94,7 +99,7 @@ def review(
     """Print what changed in the architecture, what matters most first.
 
     Reads the templates that the repository has committed as snapshots; nothing of a revision is installed or run. Exits
-    with 0, with 1 if there is nothing to compare, with 3 if there is something of --fail-on.
+    with 0, with 1 if there is nothing to compare, with 2 for wrong usage, with 3 if there is something of --fail-on.
     """
     with _explained():
         kinds = _kinds(fail_on)
@@ -112,13 +117,13 @@ def _kinds(names: str) -> set[Kind]:
     known = {kind.option: kind for kind in Kind if kind != Kind.OTHER}
     wanted = [name.strip() for name in names.split(",") if name.strip()]
     if unknown := [name for name in wanted if name not in known]:
-        raise ReviewError(f"--fail-on {', '.join(unknown)}: there are {', '.join(known)}")
+        raise _UsageError(f"--fail-on {', '.join(unknown)}: there are {', '.join(known)}")
     return {known[name] for name in wanted}
 
 
 def _of_assemblies(before: Path | None, now: Path) -> Review:
     if before is None:
-        raise ReviewError("--to needs --from, the assembly to compare with")
+        raise _UsageError("--to needs --from, the assembly to compare with")
     some = list(compared_assemblies(before, now))
     accepted_now = [Change(finding, ["the assembly"], 1) for finding in newly_accepted(before, now)]
     changes = sorted([*together(some), *accepted_now], key=lambda change: change.finding.kind)

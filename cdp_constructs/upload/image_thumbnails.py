@@ -72,7 +72,7 @@ class ImageThumbnails(Construct):
         fanout: Publishes accepted uploads: ``SnsSqsFanout(self, "Accepted", topic=upload.topic)``.
         bucket: The bucket of the uploads; nothing on it is changed.
         pillow_layer: A layer with Pillow for the function's Python and architecture; ``layer_from_folder()`` makes one.
-        prefix: Folder of the accepted objects; ``DirectObjectUpload.accepted_prefix`` by default.
+        prefix: Folder of the accepted objects. Default: ``DirectObjectUpload.accepted_prefix``.
         pixels: Longer side of a thumbnail, 16 to 2,048; 320 by default. Smaller images keep their size.
         decoding_timeout: An image whose decoding takes longer counts as unreadable, 1 to 40 seconds; 10 seconds by
             default. The rest of the function's 60 seconds is for S3 and SNS.

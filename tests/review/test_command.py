@@ -138,20 +138,20 @@ def test_a_gate_against_broadening_fails_on_a_widened_trust_policy(repository: R
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "expected", "said"),
     [
-        (("no-such-branch",), "no-such-branch is no revision of"),
-        (("HEAD", "nowhere"), "nowhere is no revision of"),
-        (("--fail-on", "everything"), "--fail-on everything: there are replacement, broadening, exposure, retention"),
-        (("--to", "cdk.out"), "--to needs --from"),
-        (("--from", "nothing"), "manifest.json does not exist; name the folder that `cdk synth` wrote"),
+        (("no-such-branch",), 1, "no-such-branch is no revision of"),
+        (("HEAD", "nowhere"), 1, "nowhere is no revision of"),
+        (("--fail-on", "everything"), 2, "--fail-on everything: there are replacement, broadening, exposure, retention"),
+        (("--to", "cdk.out"), 2, "--to needs --from"),
+        (("--from", "nothing"), 1, "manifest.json does not exist; name the folder that `cdk synth` wrote"),
     ],
 )
 def test_wrong_input_is_one_line_with_the_fix(
-    repository: Repository, run: Run, arguments: tuple[str, ...], said: str
+    repository: Repository, run: Run, arguments: tuple[str, ...], expected: int, said: str
 ) -> None:
     status, text = run("review", *arguments, folder=repository.folder)
-    assert status == 1
+    assert status == expected
     assert said in text
     assert len(text.splitlines()) == 1
 

@@ -157,7 +157,6 @@ _CONTROL_PLANE_ONLY = {
 }
 
 _RECORD_ONLY = {
-    "no metric is made from the log": "Logs::MetricFilter",
     "stored for reading back; it is drawn in the AWS console only": "CloudWatch::Dashboard",
     "it has the address of an endpoint, but no database is there": "Redshift::Cluster",
     "it states to the AWS console which constructs made the template": "CDK::Metadata",

@@ -34,7 +34,7 @@ def cost_at_rest(template: Template) -> tuple[float, list[str]]:
     by_word: dict[str, tuple[int, float]] = {}
     for resource in template.resources.values():
         if cost := monthly(resource, template):
-            word = WORDS.get(resource.type, resource.type)
+            word = WORDS.get(resource.type) or resource.type.removeprefix("AWS::").replace("::", " ")
             count, sum_ = by_word.get(word, (0, 0.0))
             by_word[word] = (count + 1, sum_ + cost)
     parts = [
@@ -132,6 +132,10 @@ _PRICES: Mapping[str, Callable[[Resource, Template], float]] = {
     "AWS::CloudWatch::Dashboard": _each("cloudwatch.dashboards"),
     "AWS::EC2::EIP": _each("ec2.address_hours", _HOURS),
     "AWS::EC2::NatGateway": _each("ec2.nat_gateway_hours", _HOURS),
+    "AWS::EC2::TransitGatewayAttachment": _each("ec2.transit_gateway_attachment_hours", _HOURS),
+    # The other end is no resource of its Region, and is paid by the hour as well.
+    "AWS::EC2::TransitGatewayPeeringAttachment": _each("ec2.transit_gateway_attachment_hours", 2 * _HOURS),
+    "AWS::EC2::TransitGatewayVpcAttachment": _each("ec2.transit_gateway_attachment_hours", _HOURS),
     "AWS::EC2::VPCEndpoint": _endpoint,
     "AWS::ECS::Service": _service,
     "AWS::ElastiCache::ReplicationGroup": _cache,
