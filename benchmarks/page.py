@@ -232,15 +232,16 @@ def _calls(figures: dict[str, Any]) -> list[str]:
             f"""
             ## A call of a handler
 
-            CPU of a call with one message, or one request, against a bare handler that reads the same JSON and makes
-            the same calls of AWS with the same clients; that of a request is a route of Powertools. Nothing else: no
-            batches, no checks, no log, no correlation. boto3 does all but open connections. Goal: at most
+            CPU of a call with one message, or one request, against a bare handler that reads the same JSON and
+            makes the same calls of AWS with the same clients; that of a request is a route of Powertools. Nothing
+            else: no batches, no checks, no log, no correlation. boto3 does all but open connections. Goal: at most
             {_CALL_GOAL}. What ours does beside its calls mostly takes a twentieth to a fifth of a millisecond: the
             batch and the correlation, one line of log, the checks. It is above the goal where there are few calls
             for that, and where work is no call of AWS: `deep_health_check` asks a partner, `scale_up` and
-            `peering_acceptance` make their client when they are called, `web_socket_authorization` reads a token and
-            its claims, `log_lines` unpacks and packs, `site_check` compares a site. The bare handler of thumbnails makes the same picture in its own process; ours makes it
-            in a process that ends with the picture, so that a hostile file costs only itself.
+            `peering_acceptance` make their client when they are called, `web_socket_authorization` reads a token
+            and its claims, `log_lines` unpacks and packs, `site_check` compares a site. The bare handler of
+            thumbnails makes the same picture in its own process; ours makes it in a process that ends with the
+            picture, so that a hostile file costs only itself.
             """
         ),
         *_table(["handler", "calls of AWS", "ours", "bare", "ratio"], rows),

@@ -155,13 +155,17 @@ def _value(default: ast.expr, module: str) -> str:
             return _constant(default.id, module)
         case ast.Call(keywords=[ast.keyword(arg="default_factory", value=ast.Lambda(body=body))]):
             return _value(body, module)
-        case ast.Call(keywords=[ast.keyword(arg="default_factory", value=ast.Name(id="dict" | "list" | "tuple"))]):
-            return "none"
         case _:
-            written = ast.unparse(default)
-            if _OF_THE_SOURCE.search(written):
-                raise ValueError(f"{module}: say `Default: …` in the docstring, since readers do not know {written}")
-            return f"`{written}`"
+            return _written(default, module)
+
+
+def _written(default: ast.expr, module: str) -> str:
+    written = ast.unparse(default)
+    if written == "field(default_factory=dict)":
+        return "none"
+    if _OF_THE_SOURCE.search(written):
+        raise ValueError(f"{module}: say `Default: …` in the docstring, since readers do not know {written}")
+    return f"`{written}`"
 
 
 def _constant(name: str, module: str) -> str:

@@ -52,6 +52,12 @@ def _explained() -> Iterator[None]:
     except (AssemblyError, ReviewError) as error:
         typer.echo(f"Error: {error}", err=True)
         raise typer.Exit(_WRONG_USAGE if isinstance(error, _UsageError) else _BAD_INPUT) from None
+    except (ArithmeticError, AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError) as error:
+        # Templates are anybody's, and CloudFormation takes more than any reader of them knows.
+        said = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+        fix = "if `cdk synth` wrote it, report this"
+        typer.echo(f"Error: a template is not as CloudFormation has it ({said}); {fix}", err=True)
+        raise typer.Exit(_BAD_INPUT) from None
 
 
 def card(

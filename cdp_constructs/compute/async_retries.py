@@ -38,7 +38,10 @@ class AsyncRetries:
     """
 
     max_event_age: Duration = field(default_factory=lambda: minutes(_LONGEST_MINUTES))
-    """How long an event may wait, 1 minute to 6 hours, in whole seconds; then it goes to the dead-letter queue. Default: 6 hours."""
+    """How long an event may wait, 1 minute to 6 hours, in whole seconds; then it goes to the dead-letter queue.
+
+    Default: 6 hours.
+    """
 
     def __post_init__(self) -> None:
         """Check both."""

@@ -1,5 +1,6 @@
 """Reviews as text for a terminal and as Markdown for a pull request."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,9 @@ from cdp_constructs.review.changes.findings import Kind
 __all__ = ["Review", "as_markdown", "as_text"]
 
 _NAMED = 3
+_LONGEST = 1_000
+_BACKTICKS = re.compile("`+")
+_MARKS = re.compile(r"([\\*_|`\[\]#])")
 
 
 @dataclass(frozen=True)
@@ -65,9 +69,9 @@ def _text(review: Review) -> Iterator[str]:
     for change in review.changes:
         finding = change.finding
         yield ""
-        yield f"{finding.kind.word:<10}{finding.title}"
+        yield f"{finding.kind.word:<10}{_one_line(finding.title)}"
         yield f"{'':<10}{_where(change)}"
-        yield from (f"{'':<12}{line}" for line in finding.details)
+        yield from (f"{'':<12}{_one_line(line)}" for line in finding.details)
     if review.code:
         yield ""
         yield "not in templates"
@@ -103,10 +107,12 @@ def _markdown(review: Review) -> Iterator[str]:
             yield ""
             yield f"- {_escaped(change.finding.title)} ({_escaped(_where(change))})"
             if change.finding.details:
+                lines = [_one_line(line) for line in change.finding.details]
+                fence = "`" * max(3, 1 + max(len(run) for line in lines for run in _BACKTICKS.findall(line) or [""]))
                 yield ""
-                yield "  ```text"
-                yield from (f"  {line}" for line in change.finding.details)
-                yield "  ```"
+                yield f"  {fence}text"
+                yield from (f"  {line}" for line in lines)
+                yield f"  {fence}"
     if review.added or review.removed:
         arrows = {"==>|added|": review.added, "-.->|removed|": review.removed}
         yield ""
@@ -121,4 +127,11 @@ def _markdown(review: Review) -> Iterator[str]:
 
 
 def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("*", "\\*").replace("_", "\\_").replace("<", "&lt;").replace("|", "\\|")
+    """Write a text so that Markdown neither formats it nor tells anybody who is named in it."""
+    return _MARKS.sub(r"\\\1", _one_line(text)).replace("<", "&lt;").replace("@", "&#64;")
+
+
+def _one_line(text: str) -> str:
+    """Write a text in one line, as templates are anybody's: what moves the cursor is shown, and no line is endless."""
+    shown = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+    return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}… ({len(shown)} characters)"

@@ -1,6 +1,8 @@
 """Statements of IAM, resource and key policies as sentences."""
 
+import contextlib
 import functools
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +11,7 @@ from typing import Any
 from cdp_constructs.review.templates import Resource, Template, under
 from cdp_constructs.review.values import Values, listed
 
-__all__ = ["Permission", "conditions_text", "permissions", "principals", "services_of"]
+__all__ = ["Permission", "conditions_text", "has_policy", "permissions", "principals", "services_of"]
 
 _POLICIES = {
     "AWS::IAM::Policy": "PolicyDocument",
@@ -29,6 +31,15 @@ _POLICIES = {
     "AWS::Events::EventBusPolicy": "Statement",
     "AWS::Logs::ResourcePolicy": "PolicyDocument",
     "AWS::IoT::Policy": "PolicyDocument",
+    "AWS::IAM::GroupPolicy": "PolicyDocument",
+    "AWS::IAM::RolePolicy": "PolicyDocument",
+    "AWS::IAM::UserPolicy": "PolicyDocument",
+    "AWS::SQS::QueueInlinePolicy": "PolicyDocument",
+    "AWS::SNS::TopicInlinePolicy": "PolicyDocument",
+    "AWS::KMS::ReplicaKey": "KeyPolicy",
+    "AWS::S3::AccessPoint": "Policy",
+    "AWS::Backup::BackupVault": "AccessPolicy",
+    "AWS::ECR::RegistryPolicy": "PolicyText",
 }
 _ON = {
     "AWS::S3::BucketPolicy": "Bucket",
@@ -37,6 +48,8 @@ _ON = {
     "AWS::SecretsManager::ResourcePolicy": "SecretId",
     "AWS::Kinesis::ResourcePolicy": "ResourceARN",
     "AWS::Events::EventBusPolicy": "EventBusName",
+    "AWS::SQS::QueueInlinePolicy": "Queue",
+    "AWS::SNS::TopicInlinePolicy": "TopicArn",
 }
 """Where a policy of a resource says whose it is."""
 
@@ -90,6 +103,7 @@ def _permissions(template: Template) -> Iterator[Permission]:
     for resource in template.resources.values():
         for document, holders in _documents(resource, values, users, roles_with):
             yield from _statements(document, holders, resource, values)
+        yield from _of_aws(resource, values, users)
         if resource.type == "AWS::Lambda::Permission":
             yield _of_function(resource, values)
 
@@ -113,9 +127,13 @@ def _documents(
     resource: Resource, values: Values, users: Mapping[str, tuple[str, ...]], roles_with: Mapping[str, list[str]]
 ) -> Iterator[tuple[Mapping[str, Any], tuple[str, ...]]]:
     """Yield each policy document of a resource with the roles that it is for; none for a policy of a resource."""
-    document = resource.get(_POLICIES.get(resource.type, "?"))
-    if isinstance(document, Mapping):
+    whole = resource.get(_POLICIES.get(resource.type, "?"))
+    if whole is None and resource.type == "AWS::Events::EventBusPolicy" and resource.get("Principal"):
+        # The older form: an account, or everybody, may do one thing.
+        whole = {"Effect": "Allow", "Principal": resource.get("Principal"), "Action": resource.get("Action")}
+    for document in _alternatives(whole):
         roles = [role for key in ("Roles", "Users", "Groups") for role in values.texts(resource.items(key))]
+        roles += [values.text(one) for key in ("RoleName", "UserName", "GroupName") if (one := resource.get(key))]
         if resource.type == "AWS::IAM::ManagedPolicy":
             roles += roles_with.get(resource.name, [])
         holders = [name for role in roles for name in users.get(role, (role,))]
@@ -123,14 +141,56 @@ def _documents(
             holders = [f"devices with {resource.name}"]
         yield ({"Statement": document} if "Effect" in document else document), tuple(sorted(holders))
     for inline in resource.items("Policies"):
-        if isinstance(inline, Mapping) and isinstance(inline.get("PolicyDocument"), Mapping):
-            yield inline["PolicyDocument"], users.get(resource.name, (resource.name,))
+        for document in _alternatives(inline.get("PolicyDocument") if isinstance(inline, Mapping) else None):
+            yield document, users.get(resource.name, (resource.name,))
+
+
+def has_policy(resource: Resource, name: str) -> bool:
+    """Whether a property of a resource is a policy whose statements are permissions."""
+    known = _POLICIES.get(resource.type, "").partition(".")[0]
+    return name == known or (name == "Policies" and resource.type.startswith("AWS::IAM::"))
+
+
+def _alternatives(document: object) -> Iterator[Mapping[str, Any]]:
+    """Yield each document that a policy may be: a text is JSON, and `Fn::If` has two."""
+    match document:
+        case {"Fn::If": [_, one, other]}:
+            yield from (*_alternatives(one), *_alternatives(other))
+        case Mapping() if "Ref" not in document:
+            yield document
+        case str():
+            with contextlib.suppress(ValueError):
+                yield from _alternatives(json.loads(document))
+
+
+_ANYTHING = re.compile(r"policy/(?:.*/)?(AdministratorAccess|PowerUserAccess|\w*FullAccess)")
+
+
+def _of_aws(resource: Resource, values: Values, users: Mapping[str, tuple[str, ...]]) -> Iterator[Permission]:
+    """Yield what policies of AWS let a role, a user or a group do: what is in them is not in the template."""
+    if resource.type not in {"AWS::IAM::Group", "AWS::IAM::Role", "AWS::IAM::User"}:
+        return
+    for policy in values.texts(resource.items("ManagedPolicyArns")):
+        if policy.startswith("AWS's "):
+            wide = _ANYTHING.search(policy) is not None
+            yield Permission(
+                who=users.get(resource.name, (resource.name,)),
+                denies=False,
+                actions=f"do what {policy} allows",
+                resources=("*" if wide else "what it names",),
+                conditions="",
+                policy=resource.name,
+                any_action=wide,
+                any_resource=wide,
+            )
 
 
 def _statements(
     document: Mapping[str, Any], holders: tuple[str, ...], resource: Resource, values: Values
 ) -> Iterator[Permission]:
     statements = document.get("Statement", [])
+    if isinstance(statements, Mapping) and "Fn::If" in statements:
+        statements = [part for one in statements["Fn::If"][1:] for part in (one if isinstance(one, list) else [one])]
     for statement in statements if isinstance(statements, list) else [statements]:
         if not isinstance(statement, Mapping):
             continue
@@ -170,7 +230,7 @@ def _of_function(resource: Resource, values: Values) -> Permission:
 
 def _resources(statement: Mapping[str, Any], resource: Resource, values: Values) -> tuple[str, ...]:
     if "NotResource" in statement:
-        return tuple(f"all but {text}" for text in values.texts(statement["NotResource"]))
+        return (f"all but {', '.join(sorted(values.texts(statement['NotResource'])))}",)
     if resource.type == "AWS::KMS::Key":
         return (resource.name,)
     if "Resource" not in statement:
@@ -205,6 +265,9 @@ def conditions_text(conditions: object, values: Values) -> str:
     """Return the conditions of a statement as one clause: ``if aws:SourceAccount is (account)``; empty for none."""
     if not isinstance(conditions, Mapping):
         return ""
+    if "Fn::If" in conditions:
+        branches = [conditions_text(one, values) or "always" for one in conditions["Fn::If"][1:]]
+        return " or ".join(sorted(set(branches)))
     said = [
         f"{key} is {'not ' if values.text(wanted) == 'true' else ''}given"
         if operator == "Null"

@@ -35,21 +35,27 @@ class Resource:
     name: str
     definition: Mapping[str, Any] = field(repr=False)
 
-    @property
+    @cached_property
     def properties(self) -> Mapping[str, Any]:
-        """Its properties."""
+        """Its properties; lists with the items of both branches of each `Fn::If`."""
         properties = self.definition.get("Properties")
-        return properties if isinstance(properties, dict) else {}
+        return _of_all_branches(properties) if isinstance(properties, dict) else {}
 
     @property
     def on_deletion(self) -> str:
         """What happens to it when it leaves the template: Delete, Retain, Snapshot or RetainExceptOnCreate."""
-        return str(self.definition.get("DeletionPolicy", "Delete"))
+        return str(self.definition.get("DeletionPolicy", "Snapshot" if self._is_kept_as_snapshot else "Delete"))
 
     @property
     def on_replacement(self) -> str:
         """What happens to the old one when it is replaced: Delete, Retain or Snapshot."""
         return str(self.definition.get("UpdateReplacePolicy", "Delete"))
+
+    @property
+    def _is_kept_as_snapshot(self) -> bool:
+        # https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-deletionpolicy.html
+        alone = self.type == "AWS::RDS::DBInstance" and not self.get("DBClusterIdentifier")
+        return alone or self.type == "AWS::RDS::DBCluster"
 
     def get(self, path: str, default: Any = None) -> Any:
         """Return a property, such as ``VersioningConfiguration.Status``; the default where it, or a part, is not."""
@@ -128,7 +134,7 @@ class Template:
         """Resources by logical id, in the order of their names."""
         found = [
             Resource(logical_id, str(definition.get("Type", "")), self._name(logical_id, definition), definition)
-            for logical_id, definition in self.body.get("Resources", {}).items()
+            for logical_id, definition in (self.body.get("Resources") or {}).items()
             if isinstance(definition, dict)
         ]
         return {resource.logical_id: resource for resource in sorted(found, key=lambda one: (one.name, one.logical_id))}
@@ -156,6 +162,36 @@ class Template:
         return HASH.sub("", logical_id) or logical_id
 
 
+def _of_all_branches(value: Any) -> Any:
+    """Return a value in which `Fn::If` is no item of a list, and no list: what stands in either branch may be there."""
+    if isinstance(value, list):
+        return [part for item in value for part in _branches(item)]
+    if isinstance(value, Mapping):
+        if len(value) == 1 and next(iter(value)).startswith("Fn::"):
+            return value
+        return {key: _of_all_branches(_list_of_branches(item)) for key, item in value.items()}
+    return value
+
+
+def _branches(item: Any) -> Iterator[Any]:
+    match item:
+        case {"Fn::If": [_, one, other]} if len(item) == 1:
+            yield from (*_branches(one), *_branches(other))
+        case {"Ref": "AWS::NoValue"}:
+            return
+        case _:
+            yield _of_all_branches(item)
+
+
+def _list_of_branches(item: Any) -> Any:
+    match item:
+        case {"Fn::If": [_, one, other]} if len(item) == 1 and (isinstance(one, list) or isinstance(other, list)):
+            lists = [_list_of_branches(branch) for branch in (one, other)]
+            return [part for some in lists if isinstance(some, list) for part in some]
+        case _:
+            return item
+
+
 def under(keys: Collection[str], value: object) -> Iterator[object]:
     """Yield what stands under some keys, at any depth of a value."""
     if isinstance(value, list):
@@ -181,9 +217,9 @@ def references(value: object) -> Iterator[str]:
         if key == "Ref" and isinstance(item, str):
             yield item
         elif key == "Fn::GetAtt":
-            yield item.partition(".")[0] if isinstance(item, str) else str(item[0])
+            yield item.partition(".")[0] if isinstance(item, str) else str(next(iter(item), ""))
         elif key == "Fn::Sub":
-            text = item if isinstance(item, str) else item[0]
+            text = item if isinstance(item, str) else next(iter(item), "")
             yield from (name.partition(".")[0] for name in re.findall(r"\$\{([^!}]+)\}", str(text)))
             if not isinstance(item, str):
                 yield from references(item[1:])

@@ -142,7 +142,11 @@ def test_a_gate_against_broadening_fails_on_a_widened_trust_policy(repository: R
     [
         (("no-such-branch",), 1, "no-such-branch is no revision of"),
         (("HEAD", "nowhere"), 1, "nowhere is no revision of"),
-        (("--fail-on", "everything"), 2, "--fail-on everything: there are replacement, broadening, exposure, retention"),
+        (
+            ("--fail-on", "everything"),
+            2,
+            "--fail-on everything: there are replacement, broadening, exposure, retention",
+        ),
         (("--to", "cdk.out"), 2, "--to needs --from"),
         (("--from", "nothing"), 1, "manifest.json does not exist; name the folder that `cdk synth` wrote"),
     ],

@@ -116,11 +116,11 @@ def _function_url(resource: Resource, template: Template, values: Values) -> Ite
 
 def _distribution(resource: Resource, template: Template, values: Values) -> Iterator[Entrance]:
     del template
-    settings = resource.get("DistributionConfig", {})
-    names = listed(values.texts(settings.get("Aliases", []))) or "its own name"
-    origins = {values.text(one.get("Id")): values.text(one.get("DomainName")) for one in settings.get("Origins", ())}
+    settings = Resource("", "", "", {"Properties": resource.get("DistributionConfig", {})})
+    names = listed(values.texts(settings.items("Aliases"))) or "its own name"
+    origins = {values.text(one.get("Id")): values.text(one.get("DomainName")) for one in settings.items("Origins")}
     acl = settings.get("WebACLId")
-    behaviors = [(values.text(one.get("PathPattern")), one) for one in settings.get("CacheBehaviors", ())]
+    behaviors = [(values.text(one.get("PathPattern")), one) for one in settings.items("CacheBehaviors")]
     for path, one in [*behaviors, ("*", settings.get("DefaultCacheBehavior", {}))]:
         signed = bool(one.get("TrustedKeyGroups") or one.get("TrustedSigners"))
         asks = ("a signed URL or cookie" if signed else "nothing") + (f", behind {values.text(acl)}" if acl else "")
@@ -164,13 +164,15 @@ def _events_api(resource: Resource, template: Template, values: Values) -> Itera
         ("DefaultSubscribeAuthModes", "subscribe"),
         ("DefaultPublishAuthModes", "publish"),
     ):
-        modes = [str(one.get("AuthType")) for one in resource.get("EventConfig", {}).get(key, ())]
+        modes = [str(one.get("AuthType")) for one in resource.items(f"EventConfig.{key}")]
         if modes:
             asks = " or ".join(sorted(_APPSYNC.get(mode, mode) for mode in modes))
             yield Entrance(f"{resource.name} {what}", asks, "", "API_KEY" in modes)
-    mode = resource.get("AuthenticationType")
-    if mode:
-        yield Entrance(resource.name, _APPSYNC.get(values.text(mode), values.text(mode)), "", mode == "API_KEY")
+    others = [one.get("AuthenticationType") for one in resource.items("AdditionalAuthenticationProviders")]
+    modes = [values.text(mode) for mode in (resource.get("AuthenticationType"), *others) if mode]
+    if modes:
+        asks = " or ".join(sorted(_APPSYNC.get(mode, mode) for mode in modes))
+        yield Entrance(resource.name, asks, "", "API_KEY" in modes)
 
 
 def _user_pool(resource: Resource, template: Template, values: Values) -> Iterator[Entrance]:
@@ -196,6 +198,8 @@ def _bucket(resource: Resource, template: Template, values: Values) -> Iterator[
     ]
     if off:
         yield Entrance(f"{resource.name} without {listed(off)}", "what its policy and ACLs say", "", open=True)
+    if str(resource.get("AccessControl", "")).startswith("Public"):
+        yield Entrance(f"{resource.name} by its ACL", "nothing", "", open=True)
     if resource.get("WebsiteConfiguration"):
         yield Entrance(f"{resource.name} as a web site", "what its policy says", "", open=True)
 
@@ -224,7 +228,7 @@ def _open_ports(resource: Resource, template: Template, values: Values) -> Itera
 
 def _database(resource: Resource, template: Template, values: Values) -> Iterator[Entrance]:
     del template, values
-    if resource.get("PubliclyAccessible") is True:
+    if str(resource.get("PubliclyAccessible")).lower() == "true":
         yield Entrance(resource.name, "a password, from any address that its security groups let in", "", open=True)
 
 
@@ -261,6 +265,8 @@ _READERS: Mapping[str, Callable[[Resource, Template, Values], Iterator[Entrance]
     "AWS::IoT::DomainConfiguration": _devices,
     "AWS::IoT::Policy": _device_policy,
     "AWS::Lambda::Url": _function_url,
+    "AWS::RDS::DBCluster": _database,
     "AWS::RDS::DBInstance": _database,
+    "AWS::Redshift::Cluster": _database,
     "AWS::S3::Bucket": _bucket,
 }

@@ -149,14 +149,18 @@ def _log_keeps(resource: Resource, values: Values) -> str:
 
 STATEFUL: Mapping[str, tuple[str, Callable[[Resource, Values], str], Callable[[Resource, Values], str]]] = {
     "AWS::Backup::BackupVault": ("backup vault", _property("EncryptionKeyArn"), _none),
+    "AWS::Cassandra::Table": ("table", _none, _none),
     "AWS::Cognito::IdentityPool": ("identity pool", _none, _none),
     "AWS::Cognito::UserPool": (
         "user pool",
         _none,
         lambda resource, _: "" if resource.get("DeletionProtection") == "ACTIVE" else "no deletion protection",
     ),
+    "AWS::DSQL::Cluster": ("database cluster", _none, _none),
+    "AWS::DocDB::DBCluster": ("database cluster", _property("KmsKeyId"), _database_keeps),
     "AWS::DynamoDB::GlobalTable": ("table", _table_key, _table_keeps),
     "AWS::DynamoDB::Table": ("table", _table_key, _table_keeps),
+    "AWS::EC2::Volume": ("volume", _property("KmsKeyId"), _none),
     "AWS::ECR::Repository": ("image repository", _property("EncryptionConfiguration.KmsKey"), _none),
     "AWS::EFS::FileSystem": (
         "file system",
@@ -173,6 +177,9 @@ STATEFUL: Mapping[str, tuple[str, Callable[[Resource, Values], str], Callable[[R
         ),
         lambda resource, values: f"snapshots {values.text(resource.get('SnapshotRetentionLimit', 0))} days",
     ),
+    "AWS::ElastiCache::ServerlessCache": ("cache", _property("KmsKeyId"), _none),
+    "AWS::Elasticsearch::Domain": ("search domain", _property("EncryptionAtRestOptions.KmsKeyId"), _none),
+    "AWS::FSx::FileSystem": ("file system", _property("KmsKeyId"), _none),
     "AWS::KMS::Key": (
         "key",
         _none,
@@ -184,9 +191,16 @@ STATEFUL: Mapping[str, tuple[str, Callable[[Resource, Values], str], Callable[[R
     "AWS::Kinesis::Stream": (
         "stream",
         _property("StreamEncryption.KeyId", "no key"),
-        lambda resource, _: duration(int(resource.get("RetentionPeriodHours", 24)) * 3600),
+        lambda resource, values: (
+            duration(hours * 3600)
+            if isinstance(hours := resource.get("RetentionPeriodHours", 24), int)
+            else f"{values.text(hours)} hours"
+        ),
     ),
     "AWS::Logs::LogGroup": ("log group", _property("KmsKeyId", "CloudWatch's own key"), _log_keeps),
+    "AWS::MSK::Cluster": ("stream", _none, _none),
+    "AWS::MemoryDB::Cluster": ("database cluster", _property("KmsKeyId"), _none),
+    "AWS::Neptune::DBCluster": ("database cluster", _property("KmsKeyId"), _database_keeps),
     "AWS::OpenSearchService::Domain": ("search domain", _property("EncryptionAtRestOptions.KmsKeyId"), _none),
     "AWS::RDS::DBCluster": ("database cluster", _property("KmsKeyId"), _database_keeps),
     "AWS::RDS::DBInstance": (
@@ -203,7 +217,9 @@ STATEFUL: Mapping[str, tuple[str, Callable[[Resource, Values], str], Callable[[R
         _none,
         lambda resource, _: "" if resource.get("DeletionProtection") is True else "no deletion protection",
     ),
+    "AWS::Redshift::Cluster": ("warehouse", _property("KmsKeyId"), _none),
     "AWS::RedshiftServerless::Namespace": ("warehouse", _property("KmsKeyId"), _none),
+    "AWS::Timestream::Table": ("table", _none, _none),
     "AWS::S3::Bucket": ("bucket", _bucket_key, _bucket_keeps),
     "AWS::SecretsManager::Secret": ("secret", _property("KmsKeyId", "Secrets Manager's own key"), _none),
     "AWS::SNS::Topic": ("topic", _property("KmsMasterKeyId", "no key"), _none),

@@ -23,6 +23,11 @@ _ENDS = {
 }
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _MANY = 8
+_FOR_EVER = "for ever"
+_LENGTH = re.compile(r"(\d+) (second|minute|hour|day)s?")
+_UNITS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
+_EXPIRES = re.compile(r"\d+ days?$|^items until ")
+"""What is deleted after a time: a rule that is new keeps less."""
 
 
 def holds_data(resource: Resource) -> bool:
@@ -99,15 +104,24 @@ def _is_stronger(old: Resource, new: Resource, before: Values, now: Values) -> b
 
 def _more(left: str, right: str) -> bool:
     """Whether the second text says the same with numbers as large, or without something that the first misses."""
-    if left == right:
+    if right in {left, _FOR_EVER}:
         return True
+    if (one := _seconds(left)) is not None and (other := _seconds(right)) is not None:
+        return one <= other
     if _NUMBER.sub("#", left) == _NUMBER.sub("#", right):
         pairs = zip(_NUMBER.findall(left), _NUMBER.findall(right), strict=True)
         return all(float(one) <= float(other) for one, other in pairs)
     missing = {part for part in left.split("; ") if part.startswith(("no ", "not "))}
     return set(left.split("; ")) - missing <= set(right.split("; ")) and not any(
-        part.startswith(("no ", "not ")) for part in set(right.split("; ")) - set(left.split("; "))
+        part.startswith(("no ", "not ")) or _EXPIRES.search(part)
+        for part in set(right.split("; ")) - set(left.split("; "))
     )
+
+
+def _seconds(text: str) -> float | None:
+    """Return a length of time in seconds; None for what is none."""
+    match = _LENGTH.fullmatch(text)
+    return None if match is None else float(match[1]) * _UNITS[match[2]]
 
 
 def _kept(left: str, right: str) -> bool:

@@ -1,5 +1,6 @@
 """Who may do more than before."""
 
+import re
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 
@@ -7,11 +8,15 @@ from cdp_constructs.review.cards.access import wide
 from cdp_constructs.review.changes.findings import Finding, Kind
 from cdp_constructs.review.statements import Permission, permissions
 from cdp_constructs.review.templates import Template
+from cdp_constructs.review.values import Values
 
 __all__ = ["broadened"]
 
+_INVERTED = "all but "
 _Atom = tuple[str, str, str, str, str]
 """Who may do what of which service on what, under which conditions."""
+_FOREIGN = re.compile(r"^\d{12}$|:")
+"""Somebody, and not a service."""
 
 
 def broadened(old: Template, new: Template) -> Iterator[Finding]:
@@ -24,10 +29,14 @@ def broadened(old: Template, new: Template) -> Iterator[Finding]:
     atoms_before = {atom for one in before if not one.denies for atom in _atoms(one)}
     allowed_before = {atom[0] for atom in atoms_before}
     names = {resource.name for resource in new.resources.values()}
+    invoking = {resource.name for resource in new.of_type("AWS::Lambda::Permission")}
     logs = {resource.name for resource in new.of_type("AWS::Logs::LogGroup")}
     by_who: dict[str, list[Permission]] = {}
     for one in now:
-        if one.denies or _follows(one, names) or (set(one.resources) <= logs and one.actions.startswith("logs ")):
+        of_its_log = set(one.resources) <= logs and one.actions.startswith("logs ")
+        if one.denies or of_its_log or _follows(one, names, invoking):
+            continue
+        if one.actions.startswith(_INVERTED) and any(_allows_as_much(other, one) for other in before):
             continue
         for who in one.who:
             if any(atom[0] == who and not _covered(atom, atoms_before) for atom in _atoms(one)):
@@ -35,6 +44,30 @@ def broadened(old: Template, new: Template) -> Iterator[Finding]:
     for who, some in sorted(by_who.items()):
         yield _finding(who, some, before, new=who not in allowed_before)
     yield from _no_longer_denied(before, now, old, new)
+    yield from _less_bounded(old, new)
+
+
+_BOUNDS = {
+    "AWS::IAM::Role": ("PermissionsBoundary",),
+    "AWS::IAM::User": ("PermissionsBoundary",),
+    "AWS::Lambda::Permission": ("SourceArn", "SourceAccount", "PrincipalOrgID"),
+}
+"""Properties that ask for more where they are there; whoever may invoke a function does so for its source only."""
+
+
+def _less_bounded(old: Template, new: Template) -> Iterator[Finding]:
+    before, now = Values(old), Values(new)
+    for one in new.of_type(*_BOUNDS):
+        was = old.resources.get(one.logical_id)
+        if was is None or was.type != one.type:
+            continue
+        lines = tuple(
+            f"{name}   {before.text(was.get(name))} -> {now.text(one.get(name)) or 'none'}"
+            for name in _BOUNDS[one.type]
+            if was.get(name) and before.text(was.get(name)) != now.text(one.get(name))
+        )
+        if lines:
+            yield Finding(Kind.BROADENING, f"{one.name} is bounded by something else", lines)
 
 
 def _finding(who: str, some: list[Permission], before: Sequence[Permission], *, new: bool) -> Finding:
@@ -48,8 +81,31 @@ def _finding(who: str, some: list[Permission], before: Sequence[Permission], *, 
     return Finding(Kind.BROADENING, title, (*(f"was   {sentence}" for sentence in was), *marks))
 
 
+def _allows_as_much(one: Permission, other: Permission) -> bool:
+    """Whether a permission for all but some actions leaves out no more than another one for the same."""
+    names, others = ({atom[1:3] for atom in _named(each)} for each in (one, other))
+    return (
+        not one.denies
+        and one.actions.startswith(_INVERTED)
+        and set(other.who) <= set(one.who)
+        and set(other.resources) <= set(one.resources)
+        and one.conditions in {"", other.conditions}
+        and names <= others
+    )
+
+
 def _atoms(permission: Permission) -> Iterator[_Atom]:
-    for part in permission.actions.split("; "):
+    if permission.actions.startswith(_INVERTED):
+        for who in permission.who:
+            for resource in permission.resources:
+                yield who, permission.actions, "", resource, permission.conditions
+        return
+    yield from _named(permission)
+
+
+def _named(permission: Permission) -> Iterator[_Atom]:
+    actions = permission.actions.removeprefix(_INVERTED)
+    for part in actions.split("; "):
         service, _, names = part.partition(" ")
         for name in names.split(", "):
             for who in permission.who:
@@ -76,14 +132,14 @@ def _covered(atom: _Atom, before: set[_Atom]) -> bool:
     )
 
 
-def _follows(permission: Permission, names: set[str]) -> bool:
+def _follows(permission: Permission, names: set[str], invoking: set[str]) -> bool:
     """Whether a service may do something for a resource of the template only."""
-    if any(who in names or who == "everybody" or "account" in who for who in permission.who):
+    if any(who in names or who == "everybody" or "account" in who or _FOREIGN.search(who) for who in permission.who):
         return False
-    if permission.policy and "invoke" in permission.actions.lower() and not permission.any_resource:
+    if permission.policy in invoking and not permission.any_resource:
         return not permission.conditions
     return (
-        any(name in permission.conditions for name in names)
+        any(re.search(rf"(?<![\w/]){re.escape(name)}(?![\w/])", permission.conditions) for name in names)
         or "aws:SourceAccount is (account)" in permission.conditions
     )
 
@@ -91,18 +147,13 @@ def _follows(permission: Permission, names: set[str]) -> bool:
 def _no_longer_denied(
     before: Sequence[Permission], now: Sequence[Permission], old: Template, new: Template
 ) -> Iterator[Finding]:
-    still = {
-        (one.who, one.actions, resource, one.conditions) for one in now if one.denies for resource in one.resources
-    }
-    there = {resource.name for resource in new.resources.values()} & {one.name for one in old.resources.values()}
+    still = {atom for one in now if one.denies for atom in _atoms(one)}
+    left = {one.name for one in old.resources.values()} - {resource.name for resource in new.resources.values()}
     for one in before:
-        gone = [
-            resource
-            for resource in one.resources
-            if one.denies
-            and (one.who, one.actions, resource, one.conditions) not in still
-            and (_is_there(resource, there) or (resource == "*" and not there.isdisjoint(one.who)))
-        ]
+        if not one.denies or set(one.who) <= left:
+            continue
+        refused = {atom[3] for atom in _atoms(one) if atom[0] not in left and not _covered(atom, still)}
+        gone = [resource for resource in one.resources if resource in refused and not _is_there(resource, left)]
         if gone:
             sentence = f"was   {', '.join(one.who)} {one.sentence}"
             yield Finding(

@@ -51,6 +51,8 @@ def _policies(old: Resource, new: Resource) -> Iterator[PropertyChange]:
         yield PropertyChange("DeletionPolicy", old.on_deletion, new.on_deletion)
     if old.on_replacement != new.on_replacement:
         yield PropertyChange("UpdateReplacePolicy", old.on_replacement, new.on_replacement)
+    if (was := old.definition.get("Condition")) != (is_ := new.definition.get("Condition")):
+        yield PropertyChange("Condition", was and str(was), is_ and str(is_))
 
 
 def _changes(path: str, old: object, new: object, before: Values, now: Values) -> Iterator[PropertyChange]:

@@ -1,7 +1,7 @@
 """What else changed: sizes, settings, code, what was added and removed."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from cdp_constructs.review.cards.costs import monthly
 from cdp_constructs.review.cards.storage import STATEFUL
@@ -10,6 +10,7 @@ from cdp_constructs.review.changes.findings import Finding, Kind
 from cdp_constructs.review.changes.pairs import Pairs
 from cdp_constructs.review.changes.properties import PropertyChange, changed_properties, replacing
 from cdp_constructs.review.changes.trust import TRUST, trust_is_wider
+from cdp_constructs.review.statements import has_policy
 from cdp_constructs.review.templates import Resource, Template
 from cdp_constructs.review.values import Values
 
@@ -34,16 +35,7 @@ _WITH_ITS_WAY_IN = {
 }
 """What is added and removed with a way in, which is told."""
 _FOLLOWS = {"AWS::CloudWatch::Dashboard": "dashboard", "AWS::CloudWatch::CompositeAlarm": "composite alarm"}
-_POLICY_PROPERTIES = {
-    "KeyPolicy",
-    "PolicyDocument",
-    "ResourcePolicy",
-    "FileSystemPolicy",
-    "RepositoryPolicyText",
-    "Policies",
-    "DeletionPolicy",
-    "UpdateReplacePolicy",
-}
+_ENDS = {"DeletionPolicy", "UpdateReplacePolicy"}
 _KEPT_BY = {
     "AWS::Logs::LogGroup": {"RetentionInDays", "KmsKeyId"},
     "AWS::S3::Bucket": {
@@ -66,6 +58,7 @@ _KEPT_BY = {
     "AWS::ApiGatewayV2::Route": {"AuthorizationType", "AuthorizerId", "RouteKey", "Target"},
     "AWS::SNS::Subscription": {"RedrivePolicy"},
     "AWS::Lambda::EventSourceMapping": {"DestinationConfig"},
+    "AWS::IAM::Role": {"ManagedPolicyArns"},
     "AWS::Lambda::Url": {"AuthType"},
 }
 """Properties that the findings about data, ways in and failures tell."""
@@ -75,6 +68,7 @@ _CODE = {"Code", "Content", "ContentKey"}
 def rest(old: Template, new: Template, pairs: Pairs) -> Iterator[Finding]:
     """Yield what no other finding tells."""
     before, now = Values(old), Values(new)
+    yield from _decided(old, new)
     followers: dict[str, int] = defaultdict(int)
     for one, other in (*pairs.same, *pairs.renamed):
         if one.type in _FOLLOWS:
@@ -105,8 +99,26 @@ def rest(old: Template, new: Template, pairs: Pairs) -> Iterator[Finding]:
             yield Finding(Kind.OTHER, f"{count} {word}{'s' * (count > 1)} follow")
 
 
+_DECIDES = {"Parameters": "parameter", "Mappings": "mapping", "Conditions": "condition"}
+
+
+def _decided(old: Template, new: Template) -> Iterator[Finding]:
+    """Yield parameters, mappings and conditions of which properties are made, where both templates have them."""
+    for part, word in _DECIDES.items():
+        was, is_ = (template.body.get(part) for template in (old, new))
+        if not isinstance(was, Mapping) or not isinstance(is_, Mapping):
+            continue
+        for name in sorted(was.keys() & is_.keys()):
+            if was[name] != is_[name] and name != "BootstrapVersion":
+                one, other = (Resource(name, "", name, {"Properties": {name: body[name]}}) for body in (was, is_))
+                changes = changed_properties(one, other, Values(old), Values(new))
+                yield Finding(Kind.OTHER, f"{word} {name} changed", tuple(map(str, changes)))
+
+
 def _is_told(resource: Resource, change: PropertyChange) -> bool:
-    if resource.type in _TOLD or change.property in _POLICY_PROPERTIES or change.property in _CODE:
+    if resource.type in _TOLD or has_policy(resource, change.property) or change.property in _CODE:
+        return True
+    if change.property in _ENDS and resource.type in STATEFUL:
         return True
     return change.property in _KEPT_BY.get(resource.type, ()) or (
         resource.type == "AWS::Lambda::LayerVersion" and change.property in _CODE

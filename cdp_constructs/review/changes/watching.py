@@ -1,5 +1,6 @@
 """Ways in that ask for less, alarms that are gone, and failures that have no place any more."""
 
+import re
 from collections.abc import Iterator
 
 from cdp_constructs.review.cards.exposure import entrances
@@ -14,6 +15,8 @@ __all__ = ["alarms", "exposure", "failed_work"]
 
 _ALARMS = ("AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm")
 _WORDS = {"AlarmDescription", "AlarmName", "AlarmRule", "Tags"}
+_NAMED = re.compile(r"(?:ALARM|OK)\(\"?([^\")]+)")
+_BLOCK = "PublicAccessBlockConfiguration"
 
 
 def exposure(old: Template, new: Template) -> Iterator[Finding]:
@@ -39,6 +42,12 @@ def exposure(old: Template, new: Template) -> Iterator[Finding]:
             )
             kind = Kind.EXPOSURE if was.asks != one.asks else Kind.OTHER
             yield Finding(kind, f"another condition for {one.where}", changed)
+    for bucket in new.of_type("AWS::S3::Bucket"):
+        was_bucket = old.resources.get(bucket.logical_id)
+        if was_bucket and was_bucket.get(_BLOCK) and not bucket.get(_BLOCK):
+            yield Finding(
+                Kind.EXPOSURE, f"nothing blocks public access to {bucket.name} any more", (f"{_BLOCK}   is removed",)
+            )
     for where in sorted(set(before) - {one.where for one in now}):
         yield Finding(Kind.OTHER, f"no way in any more: {where}")
 
@@ -61,8 +70,15 @@ def alarms(old: Template, new: Template, pairs: Pairs) -> Iterator[Finding]:
             changes = [
                 change for change in changed_properties(one, other, before, now) if change.property not in _WORDS
             ]
+            gone = {alarm.name for alarm in pairs.removed}
+            if lost := _listens_to(one, before) - _listens_to(other, now) - gone:
+                yield Finding(Kind.ALARMS, f"alarm {other.name} listens no more to {', '.join(sorted(lost))}")
             if changes:
                 yield Finding(Kind.ALARMS, f"alarm {other.name} changed", tuple(map(str, changes)))
+
+
+def _listens_to(alarm: Resource, values: Values) -> set[str]:
+    return set(_NAMED.findall(values.text(alarm.get("AlarmRule"))))
 
 
 def _watched(alarm: Resource, template: Template) -> list[str]:
