@@ -203,13 +203,16 @@ def test_the_commands_of_start_here_run_as_printed(wheel: Path, tmp_path: Path) 
     # `cdp card` is what the README has beside these.
     readme = (ROOT / "README.md").read_text().partition("## Use it")[2].partition("```console\n")[2].partition("```")[0]
     commands = [line.partition(" #")[0].rstrip() for line in readme.splitlines()]
-    assert set(commands) - set(page.splitlines()) == {"make dist", "cdp card cdk.out"}
+    assert set(commands) - set(page.splitlines()) == {"make dist", "cdp card cdk.out", "cdp judge cdk.out"}
     checkout = tmp_path / "checkout"
     (checkout / "dist").mkdir(parents=True)
     (checkout / "dist" / wheel.name).write_bytes(wheel.read_bytes())
     # It holds until Ctrl-C; what is kept ends by a command.
     assert run.endswith("cdp local up cdk.out\n")
-    run = run.replace("up cdk.out", "up cdk.out --keep --json > deployed.json") + "cdp local down\ncdp card cdk.out\n"
+    run = (
+        run.replace("up cdk.out", "up cdk.out --keep --json > deployed.json")
+        + "cdp local down\ncdp card cdk.out\ncdp judge cdk.out\n"
+    )
     # As the page says: a second subscriber.
     change = """python -c "import pathlib; file = pathlib.Path('order_desk/stack.py')
 text = file.read_text()
