@@ -36,10 +36,16 @@ def _templates(stack: StackArtifact) -> Iterator[Template]:
         account=stack.account,
         paths=stack.construct_paths,
         path=stack.path,
+        protected=stack.termination_protection,
     )
     yield template
+    yield from _nested(template, stack.template_file.parent)
+
+
+def _nested(template: Template, folder: Path) -> Iterator[Template]:
     for resource in template.of_type("AWS::CloudFormation::Stack"):
-        nested = resource.definition.get("Metadata", {}).get("aws:asset:path")
-        if isinstance(nested, str):
-            body = load(part(stack.template_file.parent, nested))
-            yield Template(f"{stack.label}/{resource.name}", body, region=region)
+        path = (resource.definition.get("Metadata") or {}).get("aws:asset:path")
+        if isinstance(path, str):
+            nested = Template(f"{template.name}/{resource.name}", load(part(folder, path)), region=template.region)
+            yield nested
+            yield from _nested(nested, folder)

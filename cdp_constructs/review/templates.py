@@ -82,6 +82,7 @@ class Template:
         account: In which account, if that is known.
         paths: Paths of constructs by logical id, from the assembly; a template alone does not have them.
         path: Path of the stack itself; its name by default.
+        protected: Whether its stack is protected from deletion, as an assembly says.
         names: Names of resources by logical id, in place of what path and logical id say.
     """
 
@@ -94,6 +95,7 @@ class Template:
         account: str | None = None,
         paths: Mapping[str, str] | None = None,
         path: str | None = None,
+        protected: bool = False,
         names: Mapping[str, str] | None = None,
     ) -> None:
         self.name = name
@@ -101,6 +103,7 @@ class Template:
         self.region = region
         self.account = account
         self.path = path or name
+        self.protected = protected
         self._paths = paths or {}
         self._names = names or {}
 
@@ -113,6 +116,7 @@ class Template:
             account=self.account,
             paths=self._paths,
             path=self.path,
+            protected=self.protected,
             names=names,
         )
 

@@ -30,6 +30,26 @@ def document(**parts: Any) -> Body:
     return {"Statement": [statement(**parts)]}
 
 
+EXPIRING = {"Status": "Enabled", "ExpirationInDays": 1}
+DATED = {"Status": "Enabled", "ExpirationDate": "2027-01-01T00:00:00Z"}
+
+
+def recovery(days: int) -> Body:
+    settings = {"PointInTimeRecoveryEnabled": True, "RecoveryPeriodInDays": days}
+    return {"PointInTimeRecoverySpecification": settings}
+
+
+def distribution(policy: str) -> Body:
+    return resource(
+        "CloudFront::Distribution", DistributionConfig={"DefaultCacheBehavior": {"ViewerProtocolPolicy": policy}}
+    )
+
+
+def alarmed(more: Body) -> Body:
+    alarm = {"Type": "AWS::CloudWatch::Alarm", "Properties": {"AlarmActions": [{"Ref": "Topic"}]}}
+    return {"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}, "Alarm": alarm, **more}}
+
+
 def managed(**parts: Any) -> Body:
     return resource("IAM::ManagedPolicy", Roles=["worker"], PolicyDocument=document(**parts))
 
@@ -177,6 +197,43 @@ NOTHING = {"Ref": "AWS::NoValue"}
             Kind.RETENTION,
         ),
         (
+            resource("S3::Bucket", LifecycleConfiguration={"Rules": [{**EXPIRING, "TagFilters": [{"Key": "a"}]}]}),
+            resource("S3::Bucket", LifecycleConfiguration={"Rules": [EXPIRING]}),
+            Kind.RETENTION,
+        ),
+        (
+            resource("S3::Bucket"),
+            resource("S3::Bucket", LifecycleConfiguration={"Rules": [DATED]}),
+            Kind.RETENTION,
+        ),
+        (resource("DynamoDB::Table", **recovery(35)), resource("DynamoDB::Table", **recovery(1)), Kind.RETENTION),
+        (resource("KMS::Key", Enabled=True), resource("KMS::Key", Enabled=False), Kind.RETENTION),
+        (
+            resource("SQS::Queue", RedrivePolicy={"deadLetterTargetArn": "arn:aws:sqs:us-east-1:1:failed"}),
+            resource("SQS::Queue"),
+            Kind.ALARMS,
+        ),
+        (
+            resource("Lambda::Function", DeadLetterConfig={"TargetArn": "arn:aws:sqs:us-east-1:1:failed"}),
+            resource("Lambda::Function"),
+            Kind.ALARMS,
+        ),
+        (
+            alarmed({"Told": {"Type": "AWS::SNS::Subscription", "Properties": {"TopicArn": {"Ref": "Topic"}}}}),
+            alarmed({}),
+            Kind.ALARMS,
+        ),
+        (
+            distribution("redirect-to-https"),
+            distribution("allow-all"),
+            Kind.EXPOSURE,
+        ),
+        (
+            resource("ApiGatewayV2::Route", RouteKey="GET /a", AuthorizationType="JWT", AuthorizationScopes=["write"]),
+            resource("ApiGatewayV2::Route", RouteKey="GET /a", AuthorizationType="JWT"),
+            Kind.EXPOSURE,
+        ),
+        (
             resource("CloudWatch::CompositeAlarm", AlarmRule='ALARM("A") OR ALARM("B")'),
             resource("CloudWatch::CompositeAlarm", AlarmRule="FALSE"),
             Kind.ALARMS,
@@ -221,6 +278,21 @@ def test_what_properties_are_decided_by_is_told(part: str, before: Body, now: Bo
     [finding] = found({**resource("SNS::Topic"), part: before}, {**resource("SNS::Topic"), part: now})
     assert next(iter(before)) in finding.title
     assert finding.details
+
+
+def test_a_stack_that_moves_leaves_its_data() -> None:
+    body = resource("S3::Bucket")
+    there, here = (
+        Template("Shop", body, region=region, account="111122223333") for region in ("eu-west-1", "us-east-1")
+    )
+    [finding, *_] = compare(Compared("Shop", there, here))
+    assert (finding.kind, finding.title) == (Kind.REPLACEMENT, "stack Shop is elsewhere")
+
+
+def test_a_stack_that_may_be_deleted_again_is_told() -> None:
+    body = resource("S3::Bucket")
+    [finding] = compare(Compared("Shop", Template("Shop", body, protected=True), Template("Shop", body)))
+    assert (finding.kind, finding.title) == (Kind.RETENTION, "stack Shop is protected from deletion no more")
 
 
 def test_a_database_without_a_policy_leaves_a_snapshot() -> None:

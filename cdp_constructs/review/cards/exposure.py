@@ -124,6 +124,7 @@ def _distribution(resource: Resource, template: Template, values: Values) -> Ite
     for path, one in [*behaviors, ("*", settings.get("DefaultCacheBehavior", {}))]:
         signed = bool(one.get("TrustedKeyGroups") or one.get("TrustedSigners"))
         asks = ("a signed URL or cookie" if signed else "nothing") + (f", behind {values.text(acl)}" if acl else "")
+        asks += ", also without TLS" if one.get("ViewerProtocolPolicy") == "allow-all" else ""
         origin = origins.get(values.text(one.get("TargetOriginId")), "")
         yield Entrance(
             f"{resource.name} ({names}) {path}", asks, origin.removesuffix(".RegionalDomainName"), not signed

@@ -92,13 +92,17 @@ def _bucket_keeps(resource: Resource, values: Values) -> str:
     for rule in resource.items("LifecycleConfiguration.Rules"):
         if rule.get("Status") != "Enabled":
             continue
-        about = values.text(rule.get("Prefix")) or "all"
+        about = values.text(rule.get("Prefix")) or ("tagged objects" if rule.get("TagFilters") else "all")
+        if date := rule.get("ExpirationDate"):
+            said.append(f"{about} until {values.text(date)}")
         if days := rule.get("ExpirationInDays"):
             said.append(f"{about} {counted(days, 'day')}")
         if days := rule.get("NoncurrentVersionExpiration", {}).get("NoncurrentDays"):
             said.append(f"old versions of {about} {counted(days, 'day')}")
     if mode := resource.get("ObjectLockConfiguration.Rule.DefaultRetention.Mode"):
-        said.append(f"locked ({values.text(mode)})")
+        lock = resource.get("ObjectLockConfiguration.Rule.DefaultRetention", {})
+        length = [f"{lock[unit]} {unit.lower()}" for unit in ("Days", "Years") if unit in lock]
+        said.append(f"locked ({', '.join([values.text(mode), *length])})")
     return "; ".join(said)
 
 
@@ -125,7 +129,9 @@ def _table_keeps(resource: Resource, values: Values) -> str:
     recovery = [
         one.get("PointInTimeRecoverySpecification", {}).get("PointInTimeRecoveryEnabled") is True for one in parts
     ]
-    said.append("point-in-time recovery" if all(recovery) else "no point-in-time recovery")
+    lengths = {one.get("PointInTimeRecoverySpecification", {}).get("RecoveryPeriodInDays") for one in parts} - {None}
+    length = f" of {values.text(min(lengths, key=str))} days" if lengths else ""
+    said.append(f"point-in-time recovery{length}" if all(recovery) else "no point-in-time recovery")
     if not all(one.get("DeletionProtectionEnabled") is True for one in parts):
         said.append("no deletion protection")
     if resource.get("TimeToLiveSpecification.Enabled") is True:
@@ -184,7 +190,8 @@ STATEFUL: Mapping[str, tuple[str, Callable[[Resource, Values], str], Callable[[R
         "key",
         _none,
         lambda resource, values: (
-            ("rotated" if resource.get("EnableKeyRotation") is True else "not rotated")
+            ("not enabled; " if resource.get("Enabled") is False else "")
+            + ("rotated" if resource.get("EnableKeyRotation") is True else "not rotated")
             + f"; waits {values.text(resource.get('PendingWindowInDays', 30))} days when deleted"
         ),
     ),

@@ -10,7 +10,7 @@ from cdp_constructs.review.changes.pairs import pair
 from cdp_constructs.review.changes.permissions import broadened
 from cdp_constructs.review.changes.rest import code, cost, rest
 from cdp_constructs.review.changes.trust import trusted
-from cdp_constructs.review.changes.watching import alarms, exposure, failed_work
+from cdp_constructs.review.changes.watching import alarms, exposure, failed_work, places_gone
 from cdp_constructs.review.templates import Template
 
 __all__ = ["Change", "Compared", "changed_edges", "compare", "together"]
@@ -63,6 +63,7 @@ def compare(one: Compared) -> list[Finding]:
         *exposure(named, new),
         *alarms(named, new, again),
         *failed_work(named, new),
+        *places_gone(named, new, again),
         *cost(named, new),
         *code(again),
         *rest(named, new, again),

@@ -26,7 +26,7 @@ _MANY = 8
 _FOR_EVER = "for ever"
 _LENGTH = re.compile(r"(\d+) (second|minute|hour|day)s?")
 _UNITS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
-_EXPIRES = re.compile(r"\d+ days?$|^items until ")
+_EXPIRES = re.compile(r"(?<!recovery of )\b\d+ days?$| until ")
 """What is deleted after a time: a rule that is new keeps less."""
 
 
@@ -38,6 +38,7 @@ def holds_data(resource: Resource) -> bool:
 def data(old: Template, new: Template, pairs: Pairs) -> Iterator[Finding]:
     """Yield what happened to resources that hold data, and to the protection of what holds messages, too."""
     before, now = Values(old), Values(new)
+    yield from _of_stacks(old, new)
     for one in pairs.removed:
         if holds_data(one):
             yield Finding(Kind.REPLACEMENT, f"{_called(one)} is removed", (_end(one.on_deletion),))
@@ -64,6 +65,18 @@ def data(old: Template, new: Template, pairs: Pairs) -> Iterator[Finding]:
         what = f"{word} {names[0]}" if len(names) == 1 else f"{len(names)} {word}s ({listed(names)})"
         said = "better protected" if kind == Kind.OTHER else "encryption, retention or protection changed"
         yield Finding(kind, f"{what}: {said}", lines)
+
+
+def _of_stacks(old: Template, new: Template) -> Iterator[Finding]:
+    """Yield what assemblies say of a stack that both have: where it is, and whether it may be deleted."""
+    if not old.resources or not new.resources:
+        return
+    there, here = ([part for part in (one.account, one.region) if part] for one in (old, new))
+    if there and here and there != here and any(holds_data(one) for one in old.resources.values()):
+        moved = f"{' '.join(there)} -> {' '.join(here)}: another stack, whose data starts EMPTY; the old one stays"
+        yield Finding(Kind.REPLACEMENT, f"stack {new.name} is elsewhere", (moved,))
+    elif old.protected and not new.protected:
+        yield Finding(Kind.RETENTION, f"stack {new.name} is protected from deletion no more")
 
 
 def _called(resource: Resource, before: Template | None = None) -> str:

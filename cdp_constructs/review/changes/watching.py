@@ -11,11 +11,12 @@ from cdp_constructs.review.changes.properties import changed_properties
 from cdp_constructs.review.templates import Resource, Template
 from cdp_constructs.review.values import Values
 
-__all__ = ["alarms", "exposure", "failed_work"]
+__all__ = ["alarms", "exposure", "failed_work", "places_gone"]
 
 _ALARMS = ("AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm")
 _WORDS = {"AlarmDescription", "AlarmName", "AlarmRule", "Tags"}
 _NAMED = re.compile(r"(?:ALARM|OK)\(\"?([^\")]+)")
+_SCOPES = "AuthorizationScopes"
 _BLOCK = "PublicAccessBlockConfiguration"
 
 
@@ -42,14 +43,26 @@ def exposure(old: Template, new: Template) -> Iterator[Finding]:
             )
             kind = Kind.EXPOSURE if was.asks != one.asks else Kind.OTHER
             yield Finding(kind, f"another condition for {one.where}", changed)
+    yield from _less_asked(old, new)
+    for where in sorted(set(before) - {one.where for one in now}):
+        yield Finding(Kind.OTHER, f"no way in any more: {where}")
+
+
+def _less_asked(old: Template, new: Template) -> Iterator[Finding]:
+    """Yield what a way in does not show: public access that nothing blocks, and scopes of tokens."""
     for bucket in new.of_type("AWS::S3::Bucket"):
         was_bucket = old.resources.get(bucket.logical_id)
         if was_bucket and was_bucket.get(_BLOCK) and not bucket.get(_BLOCK):
             yield Finding(
                 Kind.EXPOSURE, f"nothing blocks public access to {bucket.name} any more", (f"{_BLOCK}   is removed",)
             )
-    for where in sorted(set(before) - {one.where for one in now}):
-        yield Finding(Kind.OTHER, f"no way in any more: {where}")
+    for route in new.of_type("AWS::ApiGatewayV2::Route", "AWS::ApiGateway::Method"):
+        was_route = old.resources.get(route.logical_id)
+        if was_route and (scopes := was_route.items(_SCOPES)) and scopes != (wanted := route.items(_SCOPES)):
+            if wanted and set(map(str, wanted)) <= set(map(str, scopes)):
+                continue
+            line = f"{_SCOPES}   {', '.join(map(str, scopes))} -> {', '.join(map(str, wanted)) or 'none'}"
+            yield Finding(Kind.EXPOSURE, f"another scope lets in to {route.name}", (line,))
 
 
 def alarms(old: Template, new: Template, pairs: Pairs) -> Iterator[Finding]:
@@ -83,6 +96,44 @@ def _listens_to(alarm: Resource, values: Values) -> set[str]:
 
 def _watched(alarm: Resource, template: Template) -> list[str]:
     return sorted({one.name for one in watched_by(alarm, template)})
+
+
+def places_gone(old: Template, new: Template, pairs: Pairs) -> Iterator[Finding]:
+    """Yield places of failures that are gone, also of work that the template does not show; and unread topics."""
+    read = {new.target(one.get("EventSourceArn")) for one in new.of_type("AWS::Lambda::EventSourceMapping")}
+    for one, other in pairs.same:
+        if (
+            one.type == "AWS::SQS::Queue"
+            and other not in read
+            and one.get("RedrivePolicy")
+            and not other.get("RedrivePolicy")
+        ):
+            yield Finding(Kind.ALARMS, f"queue {other.name} has no dead-letter queue any more")
+    kept = {
+        new.target(one.get("FunctionName"))
+        for one in new.of_type("AWS::Lambda::EventInvokeConfig")
+        if one.get("DestinationConfig.OnFailure.Destination") is not None
+    }
+    had = {
+        old.target(one.get("FunctionName"))
+        for one in old.of_type("AWS::Lambda::EventInvokeConfig")
+        if one.get("DestinationConfig.OnFailure.Destination") is not None
+    }
+    for one, other in pairs.same:
+        of_function = one.type == "AWS::Lambda::Function" and (one in had or one.get("DeadLetterConfig.TargetArn"))
+        if of_function and other not in kept and not other.get("DeadLetterConfig.TargetArn"):
+            yield Finding(Kind.ALARMS, f"function {other.name}: failed invocations have no place any more")
+    told = {new.target(one.get("TopicArn")) for one in new.of_type("AWS::SNS::Subscription")}
+    alarming = {
+        new.target(action)
+        for alarm in new.of_type(*_ALARMS)
+        for key in ("AlarmActions", "OKActions")
+        for action in alarm.items(key)
+    }
+    for one in pairs.removed:
+        topic = new.target(one.get("TopicArn")) if one.type == "AWS::SNS::Subscription" else None
+        if topic is not None and topic in alarming and topic not in told:
+            yield Finding(Kind.ALARMS, f"alarms that {topic.name} receives reach nobody any more")
 
 
 def failed_work(old: Template, new: Template) -> Iterator[Finding]:
