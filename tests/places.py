@@ -49,8 +49,13 @@ class Place:
 
     def left(self) -> set[str]:
         """Return what is there, without what is said above."""
-        paths = {str(path.relative_to(self.folder)) for path in self.folder.rglob("*")} - {"home", "tmp"}
-        return {path for path in paths - _STANDARD if not path.startswith(_CACHES)}
+        # os.walk passes over folders that are removed meanwhile; rglob raises.
+        paths = {
+            str((Path(parent) / name).relative_to(self.folder))
+            for parent, folders, files in os.walk(self.folder)
+            for name in (*folders, *files)
+        }
+        return {path for path in paths - {"home", "tmp"} - _STANDARD if not path.startswith(_CACHES)}
 
     def processes(self) -> set[str]:
         """Return the commands of the processes that run with this home or this folder for temporary files."""
