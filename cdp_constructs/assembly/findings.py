@@ -46,21 +46,12 @@ def read_findings(assembly: Path) -> tuple[list[Finding], list[AcknowledgedFindi
     findings: list[Finding] = []
     acknowledged: list[AcknowledgedFinding] = []
     for plugin in report["pluginReports"]:
-        templates = plugin["pluginName"] == _TEMPLATES
         for violation, path in _places(plugin.get("violations", [])):
-            findings.append(
-                Finding(_pack(violation, templates=templates), violation["ruleName"], path, violation["description"])
-            )
+            rule, description = violation["ruleName"], violation["description"]
+            findings.append(Finding(_pack(plugin, rule), rule, path, description))
         for violation, path in _places(plugin.get("suppressedViolations", [])):
-            acknowledged.append(
-                AcknowledgedFinding(
-                    _pack(violation, templates=templates),
-                    violation["ruleName"],
-                    path,
-                    violation["description"],
-                    violation["reason"],
-                )
-            )
+            rule, description = violation["ruleName"], violation["description"]
+            acknowledged.append(AcknowledgedFinding(_pack(plugin, rule), rule, path, description, violation["reason"]))
     return sorted(findings), sorted(acknowledged)
 
 
@@ -70,8 +61,5 @@ def _places(violations: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], 
             yield violation, construct["constructPath"]
 
 
-def _pack(violation: dict[str, Any], *, templates: bool) -> str:
-    if templates:
-        return "CloudFormation"
-    rule: str = violation["ruleName"]
-    return rule.partition("-")[0]
+def _pack(plugin: dict[str, Any], rule: str) -> str:
+    return "CloudFormation" if plugin["pluginName"] == _TEMPLATES else rule.partition("-")[0]

@@ -9,6 +9,7 @@ from cdp_constructs.review.cards.edges import Edge
 from cdp_constructs.review.cards.formats import diagram
 from cdp_constructs.review.changes.comparison import Change
 from cdp_constructs.review.changes.findings import Kind
+from cdp_constructs.review.values import one_line
 
 __all__ = ["Review", "as_markdown", "as_text"]
 
@@ -61,7 +62,7 @@ def _where(change: Change) -> str:
 
 def as_text(review: Review) -> str:
     """Return the review for a terminal."""
-    return "\n".join(_text(review)) + "\n"
+    return "\n".join(map(_line, _text(review))) + "\n"
 
 
 def _text(review: Review) -> Iterator[str]:
@@ -69,9 +70,9 @@ def _text(review: Review) -> Iterator[str]:
     for change in review.changes:
         finding = change.finding
         yield ""
-        yield f"{finding.kind.word:<10}{_one_line(finding.title)}"
+        yield f"{finding.kind.word:<10}{finding.title}"
         yield f"{'':<10}{_where(change)}"
-        yield from (f"{'':<12}{_one_line(line)}" for line in finding.details)
+        yield from (f"{'':<12}{line}" for line in finding.details)
     if review.code:
         yield ""
         yield "not in templates"
@@ -107,7 +108,7 @@ def _markdown(review: Review) -> Iterator[str]:
             yield ""
             yield f"- {_escaped(change.finding.title)} ({_escaped(_where(change))})"
             if change.finding.details:
-                lines = [_one_line(line) for line in change.finding.details]
+                lines = [_line(line) for line in change.finding.details]
                 fence = "`" * max(3, 1 + max(len(run) for line in lines for run in _BACKTICKS.findall(line) or [""]))
                 yield ""
                 yield f"  {fence}text"
@@ -128,10 +129,10 @@ def _markdown(review: Review) -> Iterator[str]:
 
 def _escaped(text: str) -> str:
     """Write a text so that Markdown neither formats it nor tells anybody who is named in it."""
-    return _MARKS.sub(r"\\\1", _one_line(text)).replace("<", "&lt;").replace("@", "&#64;")
+    return _MARKS.sub(r"\\\1", _line(text)).replace("<", "&lt;").replace("@", "&#64;")
 
 
-def _one_line(text: str) -> str:
-    """Write a text in one line, as templates are anybody's: what moves the cursor is shown, and no line is endless."""
-    shown = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+def _line(text: str) -> str:
+    """Write a line of a report, which is not endless."""
+    shown = one_line(text)
     return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}… ({len(shown)} characters)"

@@ -189,9 +189,7 @@ def _statements(
     document: Mapping[str, Any], holders: tuple[str, ...], resource: Resource, values: Values
 ) -> Iterator[Permission]:
     statements = document.get("Statement", [])
-    if isinstance(statements, Mapping) and "Fn::If" in statements:
-        statements = [part for one in statements["Fn::If"][1:] for part in (one if isinstance(one, list) else [one])]
-    for statement in statements if isinstance(statements, list) else [statements]:
+    for statement in statements if isinstance(statements, list) else _alternatives(statements):
         if not isinstance(statement, Mapping):
             continue
         who = principals(statement, values) or holders or (f"who has {resource.name}",)

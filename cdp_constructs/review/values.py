@@ -7,7 +7,7 @@ from typing import Any
 
 from cdp_constructs.review.templates import HASH, Template
 
-__all__ = ["Values", "counted", "duration", "listed", "number"]
+__all__ = ["Values", "counted", "duration", "listed", "number", "one_line"]
 
 _PSEUDO = {
     "AWS::AccountId": "(account)",
@@ -50,6 +50,11 @@ def counted(count: int, word: str) -> str:
 def listed(texts: Sequence[str]) -> str:
     """Return texts with commas, each once, in the order given."""
     return ", ".join(dict.fromkeys(texts))
+
+
+def one_line(text: str) -> str:
+    """Write a text in one line, as templates are anybody's: what would move the cursor is shown."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
 def number(value: object, otherwise: float) -> float:

@@ -9,6 +9,7 @@ import typer
 from typer.testing import CliRunner
 
 from cdp_constructs.cli.review import card, review
+from cdp_constructs.review.cards.edges import Edge
 from cdp_constructs.review.changes.comparison import Change, Compared, compare
 from cdp_constructs.review.changes.findings import Finding, Kind
 from cdp_constructs.review.reports import Review, as_markdown, as_text
@@ -69,6 +70,7 @@ def either(one: Any, other: Any) -> Body:
     return {"Fn::If": ["On", one, other]}
 
 
+FROM_THE_OFFICE = {"IpAddress": {"aws:SourceIp": "192.0.2.0/24"}}
 NOTHING = {"Ref": "AWS::NoValue"}
 
 
@@ -109,6 +111,16 @@ NOTHING = {"Ref": "AWS::NoValue"}
         (
             resource("IAM::Role", PermissionsBoundary="arn:aws:iam::111122223333:policy/bound"),
             resource("IAM::Role"),
+            Kind.BROADENING,
+        ),
+        (
+            resource("ApiGateway::RestApi", Policy=document(Principal="*", Condition=FROM_THE_OFFICE)),
+            resource("ApiGateway::RestApi"),
+            Kind.BROADENING,
+        ),
+        (
+            resource("EC2::VPCEndpoint", PolicyDocument=document(Principal="*")),
+            resource("EC2::VPCEndpoint"),
             Kind.BROADENING,
         ),
         ({"Resources": {}}, resource("Lambda::Permission", FunctionName="f", Principal=FOREIGN), Kind.BROADENING),
@@ -311,6 +323,13 @@ def test_a_template_cannot_write_a_report() -> None:
     assert markdown.count("`" * 6) == 2  # longer than what stands between
     assert "@everybody" not in markdown
     assert "[a](b)" not in markdown
+
+
+def test_a_name_cannot_write_into_a_diagram() -> None:
+    edge = Edge(source="a\n```\n<!--", target="b", how="calls")
+    drawn = as_markdown(Review([], 1, added=[edge]))
+    assert not any(line.strip().startswith("<!--") for line in drawn.splitlines())
+    assert drawn.count("\n```") == 2
 
 
 def test_an_endless_value_is_cut() -> None:

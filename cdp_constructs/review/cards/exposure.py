@@ -114,14 +114,18 @@ def _function_url(resource: Resource, template: Template, values: Values) -> Ite
     yield Entrance(f"URL of {values.text(resource.get('TargetFunctionArn'))}", asks, "", kind == "NONE")
 
 
+_CDN = "DistributionConfig"
+
+
 def _distribution(resource: Resource, template: Template, values: Values) -> Iterator[Entrance]:
     del template
-    settings = Resource("", "", "", {"Properties": resource.get("DistributionConfig", {})})
-    names = listed(values.texts(settings.items("Aliases"))) or "its own name"
-    origins = {values.text(one.get("Id")): values.text(one.get("DomainName")) for one in settings.items("Origins")}
-    acl = settings.get("WebACLId")
-    behaviors = [(values.text(one.get("PathPattern")), one) for one in settings.items("CacheBehaviors")]
-    for path, one in [*behaviors, ("*", settings.get("DefaultCacheBehavior", {}))]:
+    behaviors = [(values.text(one.get("PathPattern")), one) for one in resource.items(f"{_CDN}.CacheBehaviors")]
+    names = listed(values.texts(resource.items(f"{_CDN}.Aliases"))) or "its own name"
+    origins = {
+        values.text(one.get("Id")): values.text(one.get("DomainName")) for one in resource.items(f"{_CDN}.Origins")
+    }
+    acl = resource.get(f"{_CDN}.WebACLId")
+    for path, one in [*behaviors, ("*", resource.get(f"{_CDN}.DefaultCacheBehavior", {}))]:
         signed = bool(one.get("TrustedKeyGroups") or one.get("TrustedSigners"))
         asks = ("a signed URL or cookie" if signed else "nothing") + (f", behind {values.text(acl)}" if acl else "")
         asks += ", also without TLS" if one.get("ViewerProtocolPolicy") == "allow-all" else ""

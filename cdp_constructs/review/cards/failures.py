@@ -8,7 +8,7 @@ from cdp_constructs.review.statements import permissions
 from cdp_constructs.review.templates import Resource, Template, references, under
 from cdp_constructs.review.values import Values, duration, listed
 
-__all__ = ["Failure", "failures", "places", "watched_by"]
+__all__ = ["Failure", "failures", "placed", "places", "watched_by"]
 
 
 @dataclass(frozen=True, order=True)
@@ -63,16 +63,25 @@ def failures(template: Template) -> list[Failure]:
     return sorted(found)
 
 
-def _alone(template: Template) -> Iterator[Resource]:
-    """Yield functions that are invoked asynchronously, and have no place for what fails."""
-    placed = {
+def placed(template: Template) -> set[Resource | None]:
+    """Return the functions that have a place for asynchronous invocations that fail."""
+    return {
         template.target(resource.get("FunctionName"))
         for resource in template.of_type("AWS::Lambda::EventInvokeConfig")
         if resource.get("DestinationConfig.OnFailure.Destination") is not None
+    } | {
+        function
+        for function in template.of_type("AWS::Lambda::Function")
+        if function.get("DeadLetterConfig.TargetArn") is not None
     }
+
+
+def _alone(template: Template) -> Iterator[Resource]:
+    """Yield functions that are invoked asynchronously, and have no place for what fails."""
+    with_a_place = placed(template)
     invoked = [target for one in template.resources.values() for target in map(template.target, _invokes(one))]
     for function in template.of_type("AWS::Lambda::Function"):
-        if function in invoked and function not in placed and function.get("DeadLetterConfig.TargetArn") is None:
+        if function in invoked and function not in with_a_place:
             yield function
 
 

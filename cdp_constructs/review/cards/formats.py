@@ -8,7 +8,7 @@ from cdp_constructs.review.cards.composition import PURPOSES
 from cdp_constructs.review.cards.edges import Edge
 from cdp_constructs.review.cards.exposure import Entrance
 from cdp_constructs.review.templates import Template
-from cdp_constructs.review.values import listed
+from cdp_constructs.review.values import listed, one_line
 
 __all__ = ["FORMATS", "as_markdown", "as_mermaid", "as_text", "diagram"]
 
@@ -162,7 +162,7 @@ def diagram(
 
 def _quoted(text: str) -> str:
     """Write a text that stands between double quotes: the newest Mermaid does not resolve entities of its own."""
-    return html.escape(text, quote=False).replace('"', "&quot;")
+    return html.escape(one_line(text), quote=False).replace('"', "&quot;")
 
 
 FORMATS: Mapping[str, Callable[[Card], str]] = {"text": as_text, "markdown": as_markdown, "mermaid": as_mermaid}

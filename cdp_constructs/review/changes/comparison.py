@@ -58,9 +58,9 @@ def compare(one: Compared) -> list[Finding]:
     again = pair(named, new)
     found: Iterable[Finding] = (
         *data(named, new, again),
-        *broadened(named, new),
+        *broadened(named, new, again),
         *trusted(named, new, again),
-        *exposure(named, new),
+        *exposure(named, new, again),
         *alarms(named, new, again),
         *failed_work(named, new),
         *places_gone(named, new, again),

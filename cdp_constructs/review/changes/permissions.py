@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 
 from cdp_constructs.review.cards.access import wide
 from cdp_constructs.review.changes.findings import Finding, Kind
+from cdp_constructs.review.changes.pairs import Pairs
 from cdp_constructs.review.statements import Permission, permissions
 from cdp_constructs.review.templates import Template
 from cdp_constructs.review.values import Values
@@ -19,7 +20,7 @@ _FOREIGN = re.compile(r"^\d{12}$|:")
 """Somebody, and not a service."""
 
 
-def broadened(old: Template, new: Template) -> Iterator[Finding]:
+def broadened(old: Template, new: Template, pairs: Pairs) -> Iterator[Finding]:
     """Yield a finding for each principal that may do more, with what it might before.
 
     What a service may do for one of the stack's own resources follows from that resource, and is not told; neither is
@@ -44,7 +45,7 @@ def broadened(old: Template, new: Template) -> Iterator[Finding]:
     for who, some in sorted(by_who.items()):
         yield _finding(who, some, before, new=who not in allowed_before)
     yield from _no_longer_denied(before, now, old, new)
-    yield from _less_bounded(old, new)
+    yield from _less_bounded(pairs, Values(old), Values(new))
 
 
 _BOUNDS = {
@@ -55,15 +56,18 @@ _BOUNDS = {
 """Properties that ask for more where they are there; whoever may invoke a function does so for its source only."""
 
 
-def _less_bounded(old: Template, new: Template) -> Iterator[Finding]:
-    before, now = Values(old), Values(new)
-    for one in new.of_type(*_BOUNDS):
-        was = old.resources.get(one.logical_id)
-        if was is None or was.type != one.type:
-            continue
+_OPEN_WITHOUT = {"AWS::ApiGateway::RestApi": "Policy", "AWS::EC2::VPCEndpoint": "PolicyDocument"}
+"""Policies that keep out: without one everybody comes in."""
+
+
+def _less_bounded(pairs: Pairs, before: Values, now: Values) -> Iterator[Finding]:
+    for was, one in pairs.same:
+        policy = _OPEN_WITHOUT.get(one.type, "")
+        if was.get(policy) and not one.get(policy):
+            yield Finding(Kind.BROADENING, f"{one.name} has no policy any more, and keeps nobody out")
         lines = tuple(
             f"{name}   {before.text(was.get(name))} -> {now.text(one.get(name)) or 'none'}"
-            for name in _BOUNDS[one.type]
+            for name in _BOUNDS.get(one.type, ())
             if was.get(name) and before.text(was.get(name)) != now.text(one.get(name))
         )
         if lines:

@@ -9,7 +9,7 @@ from importlib import resources
 from cdp_constructs.review.templates import Resource
 from cdp_constructs.review.values import Values
 
-__all__ = ["PropertyChange", "changed_properties", "replacing"]
+__all__ = ["PropertyChange", "changed_properties", "changed_values", "replacing"]
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class PropertyChange:
 def changed_properties(old: Resource, new: Resource, before: Values, now: Values) -> list[PropertyChange]:
     """Return what changed, in the order of the paths; what only refers to a renamed resource did not."""
     return [
-        *_changes("", old.properties, new.properties, before, now),
+        *changed_values("", old.properties, new.properties, before, now),
         *_policies(old, new),
     ]
 
@@ -55,15 +55,16 @@ def _policies(old: Resource, new: Resource) -> Iterator[PropertyChange]:
         yield PropertyChange("Condition", was and str(was), is_ and str(is_))
 
 
-def _changes(path: str, old: object, new: object, before: Values, now: Values) -> Iterator[PropertyChange]:
+def changed_values(path: str, old: object, new: object, before: Values, now: Values) -> Iterator[PropertyChange]:
+    """Yield what changed in a value, and below it."""
     if old == new:
         return
     if isinstance(old, Mapping) and isinstance(new, Mapping) and not (_is_function(old) or _is_function(new)):
         for key in sorted({*old, *new}):
-            yield from _changes(f"{path}/{key}".lstrip("/"), old.get(key), new.get(key), before, now)
+            yield from changed_values(f"{path}/{key}".lstrip("/"), old.get(key), new.get(key), before, now)
     elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         for number, (one, other) in enumerate(zip(old, new, strict=True)):
-            yield from _changes(f"{path}/{number}", one, other, before, now)
+            yield from changed_values(f"{path}/{number}", one, other, before, now)
     else:
         left = None if old is None else before.text(old)
         right = None if new is None else now.text(new)

@@ -8,7 +8,7 @@ from cdp_constructs.review.cards.storage import STATEFUL
 from cdp_constructs.review.changes.data import holds_data
 from cdp_constructs.review.changes.findings import Finding, Kind
 from cdp_constructs.review.changes.pairs import Pairs
-from cdp_constructs.review.changes.properties import PropertyChange, changed_properties, replacing
+from cdp_constructs.review.changes.properties import PropertyChange, changed_properties, changed_values, replacing
 from cdp_constructs.review.changes.trust import TRUST, trust_is_wider
 from cdp_constructs.review.statements import has_policy
 from cdp_constructs.review.templates import Resource, Template
@@ -68,7 +68,7 @@ _CODE = {"Code", "Content", "ContentKey"}
 def rest(old: Template, new: Template, pairs: Pairs) -> Iterator[Finding]:
     """Yield what no other finding tells."""
     before, now = Values(old), Values(new)
-    yield from _decided(old, new)
+    yield from _decided(old, new, before, now)
     followers: dict[str, int] = defaultdict(int)
     for one, other in (*pairs.same, *pairs.renamed):
         if one.type in _FOLLOWS:
@@ -102,7 +102,7 @@ def rest(old: Template, new: Template, pairs: Pairs) -> Iterator[Finding]:
 _DECIDES = {"Parameters": "parameter", "Mappings": "mapping", "Conditions": "condition"}
 
 
-def _decided(old: Template, new: Template) -> Iterator[Finding]:
+def _decided(old: Template, new: Template, before: Values, now: Values) -> Iterator[Finding]:
     """Yield parameters, mappings and conditions of which properties are made, where both templates have them."""
     for part, word in _DECIDES.items():
         was, is_ = (template.body.get(part) for template in (old, new))
@@ -110,8 +110,7 @@ def _decided(old: Template, new: Template) -> Iterator[Finding]:
             continue
         for name in sorted(was.keys() & is_.keys()):
             if was[name] != is_[name] and name != "BootstrapVersion":
-                one, other = (Resource(name, "", name, {"Properties": {name: body[name]}}) for body in (was, is_))
-                changes = changed_properties(one, other, Values(old), Values(new))
+                changes = changed_values(name, was[name], is_[name], before, now)
                 yield Finding(Kind.OTHER, f"{word} {name} changed", tuple(map(str, changes)))
 
 

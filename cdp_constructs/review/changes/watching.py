@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from cdp_constructs.review.cards.exposure import entrances
-from cdp_constructs.review.cards.failures import failures, watched_by
+from cdp_constructs.review.cards.failures import failures, placed, watched_by
 from cdp_constructs.review.changes.findings import Finding, Kind
 from cdp_constructs.review.changes.pairs import Pairs
 from cdp_constructs.review.changes.properties import changed_properties
@@ -20,7 +20,7 @@ _SCOPES = "AuthorizationScopes"
 _BLOCK = "PublicAccessBlockConfiguration"
 
 
-def exposure(old: Template, new: Template) -> Iterator[Finding]:
+def exposure(old: Template, new: Template, pairs: Pairs) -> Iterator[Finding]:
     """Yield ways in that are new, or ask for something else."""
     before = {one.where: one for one in entrances(old)}
     now = entrances(new)
@@ -43,26 +43,22 @@ def exposure(old: Template, new: Template) -> Iterator[Finding]:
             )
             kind = Kind.EXPOSURE if was.asks != one.asks else Kind.OTHER
             yield Finding(kind, f"another condition for {one.where}", changed)
-    yield from _less_asked(old, new)
+    yield from _less_asked(pairs)
     for where in sorted(set(before) - {one.where for one in now}):
         yield Finding(Kind.OTHER, f"no way in any more: {where}")
 
 
-def _less_asked(old: Template, new: Template) -> Iterator[Finding]:
+def _less_asked(pairs: Pairs) -> Iterator[Finding]:
     """Yield what a way in does not show: public access that nothing blocks, and scopes of tokens."""
-    for bucket in new.of_type("AWS::S3::Bucket"):
-        was_bucket = old.resources.get(bucket.logical_id)
-        if was_bucket and was_bucket.get(_BLOCK) and not bucket.get(_BLOCK):
-            yield Finding(
-                Kind.EXPOSURE, f"nothing blocks public access to {bucket.name} any more", (f"{_BLOCK}   is removed",)
-            )
-    for route in new.of_type("AWS::ApiGatewayV2::Route", "AWS::ApiGateway::Method"):
-        was_route = old.resources.get(route.logical_id)
-        if was_route and (scopes := was_route.items(_SCOPES)) and scopes != (wanted := route.items(_SCOPES)):
-            if wanted and set(map(str, wanted)) <= set(map(str, scopes)):
-                continue
-            line = f"{_SCOPES}   {', '.join(map(str, scopes))} -> {', '.join(map(str, wanted)) or 'none'}"
-            yield Finding(Kind.EXPOSURE, f"another scope lets in to {route.name}", (line,))
+    for was, one in pairs.same:
+        if one.type == "AWS::S3::Bucket" and was.get(_BLOCK) and not one.get(_BLOCK):
+            title = f"nothing blocks public access to {one.name} any more"
+            yield Finding(Kind.EXPOSURE, title, (f"{_BLOCK}   is removed",))
+        asked, wanted = ([str(scope) for scope in each.items(_SCOPES)] for each in (was, one))
+        # A token needs one of them, so that fewer ask for more, and none for nothing.
+        if asked and not (wanted and set(wanted) <= set(asked)):
+            line = f"{_SCOPES}   {', '.join(asked)} -> {', '.join(wanted) or 'none'}"
+            yield Finding(Kind.EXPOSURE, f"another scope lets in to {one.name}", (line,))
 
 
 def alarms(old: Template, new: Template, pairs: Pairs) -> Iterator[Finding]:
@@ -109,19 +105,9 @@ def places_gone(old: Template, new: Template, pairs: Pairs) -> Iterator[Finding]
             and not other.get("RedrivePolicy")
         ):
             yield Finding(Kind.ALARMS, f"queue {other.name} has no dead-letter queue any more")
-    kept = {
-        new.target(one.get("FunctionName"))
-        for one in new.of_type("AWS::Lambda::EventInvokeConfig")
-        if one.get("DestinationConfig.OnFailure.Destination") is not None
-    }
-    had = {
-        old.target(one.get("FunctionName"))
-        for one in old.of_type("AWS::Lambda::EventInvokeConfig")
-        if one.get("DestinationConfig.OnFailure.Destination") is not None
-    }
+    placed_before, placed_now = placed(old), placed(new)
     for one, other in pairs.same:
-        of_function = one.type == "AWS::Lambda::Function" and (one in had or one.get("DeadLetterConfig.TargetArn"))
-        if of_function and other not in kept and not other.get("DeadLetterConfig.TargetArn"):
+        if one in placed_before and other not in placed_now:
             yield Finding(Kind.ALARMS, f"function {other.name}: failed invocations have no place any more")
     told = {new.target(one.get("TopicArn")) for one in new.of_type("AWS::SNS::Subscription")}
     alarming = {
