@@ -15,15 +15,19 @@ def load(file: Path) -> dict[str, Any]:
     """Return the content of a JSON file of the assembly."""
     try:
         content: dict[str, Any] = json.loads(file.read_text())
-    except FileNotFoundError as error:
+    except OSError as error:
+        missing = isinstance(error, FileNotFoundError | NotADirectoryError)
+        problem = "does not exist" if missing else f"cannot be read ({error.strerror})"
         remedy = (
             "name the folder that `cdk synth` wrote, usually cdk.out"
             if file.name == _MANIFEST
             else "the assembly is incomplete: synthesise again, or copy the whole folder"
         )
-        raise AssemblyError(f"{file} does not exist; {remedy}") from error
+        raise AssemblyError(f"{file} {problem}; {remedy}") from error
     except ValueError as error:
         raise AssemblyError(f"{file} is not JSON ({error}); synthesise again into a clean folder") from error
+    if not isinstance(content, dict):
+        raise AssemblyError(f"{file} is no object of JSON; synthesise again into a clean folder")
     return content
 
 

@@ -161,3 +161,19 @@ def test_a_manifest_of_assets_is_needed_by_its_own_stack_only(writer: AssemblyWr
     (web,) = select(read_assembly(writer.folder), ["Web"])
     with pytest.raises(AssemblyError, match=r"Web\.assets\.json does not exist"):
         _ = web.assets
+
+
+@pytest.mark.parametrize("content", ["[]", "null", '"text"'])
+def test_a_manifest_that_is_no_object_is_named(tmp_path: Path, content: str) -> None:
+    (tmp_path / "manifest.json").write_text(content)
+    with pytest.raises(AssemblyError, match=r"manifest\.json is no object of JSON; synthesise again"):
+        read_assembly(tmp_path)
+
+
+def test_a_file_in_place_of_the_folder_and_a_folder_in_place_of_the_file_are_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("{}")
+    with pytest.raises(AssemblyError, match=r"file/manifest\.json does not exist; name the folder"):
+        read_assembly(tmp_path / "file")
+    (tmp_path / "manifest.json").mkdir()
+    with pytest.raises(AssemblyError, match=r"manifest\.json cannot be read"):
+        read_assembly(tmp_path)
